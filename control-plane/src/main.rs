@@ -1,0 +1,2 @@
+//! gatepass
+fn main() {}

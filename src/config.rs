@@ -1,0 +1,8 @@
+//! The plugin configuration, version 1: a public contract, documented in `docs/plugin-configuration.md`.
+//!
+//! [`wire`] holds the JSON's types; [`crate::policy::Policy::parse`] turns bytes into a policy that can be enforced.
+
+pub mod error;
+pub mod wire;
+
+pub use error::ConfigError;

@@ -1,0 +1,239 @@
+//! The JSON of the plugin configuration, as it is written. Unknown fields and duplicate keys are errors.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+/// The only `version` that this crate knows.
+pub const VERSION: u64 = 1;
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PluginConfiguration {
+    /// The contract's version: 1.
+    pub version: Integer,
+    /// The control plane's life; revisions are compared only within one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub epoch: String,
+    /// A decimal number as a string, since Istio turns JSON numbers into doubles.
+    pub revision: String,
+    /// What holds for every request.
+    #[serde(default)]
+    pub settings: Settings,
+    /// Named scopes; a scope admits a request when any of its rules does.
+    #[serde(default, skip_serializing_if = "UniqueMap::is_empty")]
+    pub scopes: UniqueMap<Vec<ScopeRule>>,
+    /// Every known token, by digest.
+    pub tokens: Vec<Token>,
+    /// Where usage reports go; none are sent without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
+}
+
+/// What happens to a request that the filter does not itself authenticate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// The filter answers.
+    #[default]
+    Refuse,
+    /// The request goes upstream untouched, with no identity.
+    Forward,
+}
+
+/// What holds for every request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Requests without credentials.
+    pub anonymous: Mode,
+    /// Basic credentials that are no token.
+    pub password_auth: Mode,
+    /// Bearer values that are no token, and other schemes.
+    pub foreign_credentials: Mode,
+    /// Addresses and CIDRs that credentials may come from; empty admits every address.
+    pub allowed_ips: Vec<String>,
+    /// Prefixes that end at a segment.
+    pub protected_paths: Vec<String>,
+    /// Names of the headers that tell the upstream who was verified.
+    pub identity_headers: IdentityHeaders,
+    /// Whether the credentials of an admitted token go upstream as well.
+    pub forward_authorization: bool,
+    /// Further headers whose whole value is a token.
+    pub token_headers: Vec<String>,
+    /// What tokens start with; the first is used for new ones.
+    pub token_prefixes: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            anonymous: Mode::Refuse,
+            password_auth: Mode::Refuse,
+            foreign_credentials: Mode::Refuse,
+            allowed_ips: Vec::new(),
+            protected_paths: vec!["/".to_owned()],
+            identity_headers: IdentityHeaders::default(),
+            forward_authorization: false,
+            token_headers: Vec::new(),
+            token_prefixes: vec![crate::token::DEFAULT_PREFIX.to_owned()],
+        }
+    }
+}
+
+/// Names of the identity headers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdentityHeaders {
+    /// Carries the owner's name.
+    pub user: String,
+    /// Carries the token's id.
+    pub token_id: String,
+}
+
+impl Default for IdentityHeaders {
+    fn default() -> Self {
+        Self { user: "x-gatepass-user".to_owned(), token_id: "x-gatepass-token-id".to_owned() }
+    }
+}
+
+/// One rule of a scope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScopeRule {
+    /// Methods that the rule admits, in upper case.
+    pub methods: Vec<String>,
+    /// Path prefixes that the rule admits; every path without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paths: Option<Vec<String>>,
+}
+
+/// One token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// The public id.
+    pub id: String,
+    /// SHA-256 of the whole token in lower-case hex.
+    pub sha256: String,
+    /// The owner, whom the upstream is told.
+    pub user: String,
+    /// Unix time in seconds at which the token ends; never without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Integer>,
+    /// A scope's name; every request without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Addresses and CIDRs that the token may be used from; empty admits every address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_ips: Vec<String>,
+    /// A stated refusal: the token is known and not admitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuse: Option<StatedRefusal>,
+}
+
+/// Why a known token is refused whatever the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatedRefusal {
+    /// Disabled by its owner, a manager or an admin.
+    TokenDisabled,
+    /// The owner is deactivated.
+    UserInactive,
+    /// The settings bar the owner from using tokens.
+    UseNotAllowed,
+}
+
+/// Where usage reports go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// The proxy's cluster that leads to the control plane.
+    pub cluster: String,
+    /// The path that reports are posted to.
+    pub path: String,
+    /// Milliseconds between reports.
+    pub interval_ms: Integer,
+}
+
+/// A whole number. Istio keeps JSON numbers as doubles, so `1.7e9` is taken and `1.5` is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Integer(pub u64);
+
+impl<'de> Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Whole;
+
+        impl Visitor<'_> for Whole {
+            type Value = Integer;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number, not negative")
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Integer, E> {
+                Ok(Integer(value))
+            }
+
+            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Integer, E> {
+                // Up to 2^53 a double holds every whole number exactly.
+                if value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value) {
+                    return Ok(Integer(value as u64));
+                }
+                Err(E::invalid_value(de::Unexpected::Float(value), &self))
+            }
+        }
+
+        deserializer.deserialize_any(Whole)
+    }
+}
+
+/// A JSON object with free keys, each at most once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct UniqueMap<V>(pub BTreeMap<String, V>);
+
+impl<V> Default for UniqueMap<V> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<V> UniqueMap<V> {
+    /// Whether there is no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Unique<V>(PhantomData<V>);
+
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Unique<V> {
+            type Value = UniqueMap<V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object whose keys differ")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+                let mut map = BTreeMap::new();
+                while let Some(key) = access.next_key::<String>()? {
+                    if map.contains_key(&key) {
+                        return Err(de::Error::custom(format_args!("duplicate key `{key}`")));
+                    }
+                    map.insert(key, access.next_value()?);
+                }
+                Ok(UniqueMap(map))
+            }
+        }
+
+        deserializer.deserialize_map(Unique(PhantomData))
+    }
+}
