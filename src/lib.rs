@@ -1,7 +1,17 @@
 //! Gatepass: API tokens for anything behind Envoy. This crate is the filter and the rules that it shares with the
 //! control plane.
 
+pub mod address;
+pub mod authorization;
 pub mod config;
+pub mod decision;
+pub mod headers;
+pub mod instance;
 pub mod names;
+pub mod path;
 pub mod policy;
+pub mod reply;
+pub mod request;
+pub mod scope;
+pub mod table;
 pub mod token;

@@ -1,17 +1,61 @@
-//! The policy that the filter enforces.
-use crate::config::{ConfigError, wire::PluginConfiguration};
+//! The policy that the filter enforces: a plugin configuration, parsed into types that cannot be wrong.
 
-/// A validated configuration, ready to be enforced.
+mod load;
+
+use crate::address::AllowList;
+pub use crate::config::wire::Mode;
+use crate::headers::HeaderName;
+use crate::path::PathPrefix;
+use crate::scope::Scope;
+use crate::table::{Entry, Table};
+use crate::token::Prefix;
+
+/// Which of the control plane's states a policy is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// The control plane's life.
+    pub epoch: String,
+    /// Rises with every change within an epoch.
+    pub revision: u64,
+}
+
+/// A validated configuration. Made by [`Policy::parse`] alone.
 #[derive(Debug)]
-pub struct Policy;
+pub struct Policy {
+    pub(crate) version: Version,
+    pub(crate) anonymous: Mode,
+    pub(crate) password_auth: Mode,
+    pub(crate) foreign_credentials: Mode,
+    pub(crate) allowed_ips: AllowList,
+    pub(crate) protected_paths: Vec<PathPrefix>,
+    pub(crate) user_header: HeaderName,
+    pub(crate) token_id_header: HeaderName,
+    pub(crate) forward_authorization: bool,
+    pub(crate) token_headers: Vec<HeaderName>,
+    pub(crate) token_prefixes: Vec<Prefix>,
+    pub(crate) scopes: Vec<Scope>,
+    pub(crate) table: Table,
+    pub(crate) reports: bool,
+}
 
 impl Policy {
-    /// Parses the JSON of a plugin configuration.
-    ///
-    /// # Errors
-    /// The first field at fault.
-    pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
-        let _: PluginConfiguration = serde_json::from_slice(bytes).map_err(|e| ConfigError::new("", e))?;
-        Ok(Self)
+    /// Epoch and revision.
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// How many tokens the policy knows.
+    pub fn tokens(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether the configuration asks for usage reports.
+    pub fn wants_reports(&self) -> bool {
+        self.reports
+    }
+
+    /// The scope of an entry of this policy's table.
+    pub(crate) fn scope_of(&self, entry: &Entry) -> Option<&Scope> {
+        entry.scope.and_then(|index| self.scopes.get(index))
     }
 }

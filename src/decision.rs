@@ -1,0 +1,248 @@
+//! What the filter decides: [`decide`] reads like the decision table of the product's contract, row by row.
+
+mod credentials;
+
+use crate::config::wire::{Mode, StatedRefusal};
+use crate::headers;
+use crate::path::RequestPath;
+use crate::policy::Policy;
+use crate::request::{Request, Surroundings};
+use crate::table::Entry;
+use credentials::Presented;
+
+/// The whole answer to one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision<'a> {
+    /// Headers to remove before anything else, by the names they came with.
+    pub remove: Vec<&'a str>,
+    /// Whether the request goes on.
+    pub verdict: Verdict<'a>,
+}
+
+/// Whether a request goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict<'a> {
+    /// It goes upstream.
+    Allow(Allow<'a>),
+    /// The filter answers.
+    Refuse {
+        /// Why.
+        reason: Refusal,
+        /// The token that was recognised, for the log; never for the reply.
+        token_id: Option<&'a str>,
+    },
+}
+
+/// Why a request goes upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allow<'a> {
+    /// A token was verified: the upstream is told whose.
+    Token(Identity<'a>),
+    /// Basic credentials for the upstream to check.
+    Password,
+    /// Credentials of another kind for the upstream to check.
+    Foreign,
+    /// No credentials.
+    Anonymous,
+    /// The path is not protected.
+    Unprotected,
+}
+
+/// Who was verified, and the headers that say so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity<'a> {
+    /// The owner's name.
+    pub user: &'a str,
+    /// The token's public id.
+    pub token_id: &'a str,
+    /// The header that carries `user`.
+    pub user_header: &'a str,
+    /// The header that carries `token_id`.
+    pub token_id_header: &'a str,
+}
+
+/// Why the filter answers itself: one variant a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// There is no valid configuration.
+    NotReady,
+    /// No credentials.
+    CredentialsMissing,
+    /// Credentials against their grammar, or in more than one place.
+    AuthorizationMalformed,
+    /// The source address is on none of the lists that must admit it.
+    IpNotAllowed,
+    /// A token that is unknown, or another user's.
+    CredentialsUnknown,
+    /// A password where passwords are refused.
+    PasswordRefused,
+    /// Another scheme or Bearer value where those are refused.
+    SchemeRefused,
+    /// The token is disabled.
+    TokenDisabled,
+    /// The token's owner is deactivated.
+    UserInactive,
+    /// The settings bar the owner from using tokens.
+    UseNotAllowed,
+    /// The token has ended.
+    TokenExpired,
+    /// The token's scope does not admit the request.
+    ScopeExceeded,
+    /// The host failed the filter. Not an answer that a client can change.
+    InternalError,
+}
+
+impl From<StatedRefusal> for Refusal {
+    fn from(stated: StatedRefusal) -> Self {
+        match stated {
+            StatedRefusal::TokenDisabled => Self::TokenDisabled,
+            StatedRefusal::UserInactive => Self::UserInactive,
+            StatedRefusal::UseNotAllowed => Self::UseNotAllowed,
+        }
+    }
+}
+
+/// Decides one request. Without a policy (the filter has no valid configuration) every request is refused.
+pub fn decide<'a>(policy: Option<&'a Policy>, request: Request<'a>, around: &impl Surroundings) -> Decision<'a> {
+    let mut remove = forged_headers(policy, request);
+    let verdict = match policy {
+        Some(policy) => judge(policy, request, around, &mut remove),
+        None => refuse(Refusal::NotReady),
+    };
+    Decision { remove, verdict }
+}
+
+/// Identity headers that a client sent, in any spelling: removed on every path.
+fn forged_headers<'a>(policy: Option<&Policy>, request: Request<'a>) -> Vec<&'a str> {
+    let mut forged = Vec::new();
+    for (name, _) in request.headers() {
+        if headers::is_own(name) || policy.is_some_and(|policy| is_identity_header(policy, name)) {
+            push_once(&mut forged, name);
+        }
+    }
+    forged
+}
+
+fn is_identity_header(policy: &Policy, name: &str) -> bool {
+    policy.user_header.matches(name) || policy.token_id_header.matches(name)
+}
+
+fn push_once<'a>(names: &mut Vec<&'a str>, name: &'a str) {
+    if !names.contains(&name) {
+        names.push(name);
+    }
+}
+
+/// The rows of the decision table, in order: the first that applies decides.
+fn judge<'a>(
+    policy: &'a Policy,
+    request: Request<'a>,
+    around: &impl Surroundings,
+    remove: &mut Vec<&'a str>,
+) -> Verdict<'a> {
+    let path = RequestPath::parse(request.target());
+    if !path.is_protected(&policy.protected_paths) {
+        credentials::names_holding_tokens(policy, request).for_each(|name| push_once(remove, name));
+        return Verdict::Allow(Allow::Unprotected);
+    }
+    let presented = Presented::read(policy, request);
+    if matches!(presented, Presented::Nothing) {
+        return match policy.anonymous {
+            Mode::Forward => Verdict::Allow(Allow::Anonymous),
+            Mode::Refuse => refuse(Refusal::CredentialsMissing),
+        };
+    }
+    if matches!(presented, Presented::Malformed) || credentials::connection_names_ours(policy, request) {
+        return refuse(Refusal::AuthorizationMalformed);
+    }
+    let source = LazySource::new(around);
+    if !source.is_admitted_by(&policy.allowed_ips) {
+        return refuse(Refusal::IpNotAllowed);
+    }
+    if let Some(entry) = presented.find(policy) {
+        return judge_token(policy, entry, request, &path, &source, remove);
+    }
+    if presented.holds_token(policy) {
+        return refuse(Refusal::CredentialsUnknown);
+    }
+    let (mode, allow, reason) = match presented {
+        Presented::Basic { .. } => (policy.password_auth, Allow::Password, Refusal::PasswordRefused),
+        _ => (policy.foreign_credentials, Allow::Foreign, Refusal::SchemeRefused),
+    };
+    match mode {
+        Mode::Forward => Verdict::Allow(allow),
+        Mode::Refuse => refuse(reason),
+    }
+}
+
+/// The token's own checks, in their order.
+fn judge_token<'a, S: Surroundings>(
+    policy: &'a Policy,
+    entry: &'a Entry,
+    request: Request<'a>,
+    path: &RequestPath<'_>,
+    source: &LazySource<'_, S>,
+    remove: &mut Vec<&'a str>,
+) -> Verdict<'a> {
+    if let Some(reason) = token_refusal(policy, entry, request, path, source) {
+        return Verdict::Refuse { reason, token_id: Some(&entry.id) };
+    }
+    if !policy.forward_authorization {
+        credentials::names(policy, request).for_each(|name| push_once(remove, name));
+    }
+    Verdict::Allow(Allow::Token(Identity {
+        user: &entry.user,
+        token_id: &entry.id,
+        user_header: policy.user_header.as_str(),
+        token_id_header: policy.token_id_header.as_str(),
+    }))
+}
+
+fn token_refusal<S: Surroundings>(
+    policy: &Policy,
+    entry: &Entry,
+    request: Request<'_>,
+    path: &RequestPath<'_>,
+    source: &LazySource<'_, S>,
+) -> Option<Refusal> {
+    if let Some(stated) = entry.refuse {
+        return Some(stated.into());
+    }
+    if entry.expires_at.is_some_and(|end| source.around.now().is_none_or(|now| has_expired(now, end))) {
+        return Some(Refusal::TokenExpired);
+    }
+    if !source.is_admitted_by(&entry.allowed_ips) {
+        return Some(Refusal::IpNotAllowed);
+    }
+    // A scope that the policy does not hold admits nothing; `Policy::parse` leaves none such.
+    let within = entry.scope.is_none()
+        || policy.scope_of(entry).is_some_and(|scope| scope.admits(&request, path));
+    (!within).then_some(Refusal::ScopeExceeded)
+}
+
+/// The one rule of expiry, here and in the control plane: at its very second a token has ended.
+pub fn has_expired(now: u64, expires_at: u64) -> bool {
+    now >= expires_at
+}
+
+fn refuse<'a>(reason: Refusal) -> Verdict<'a> {
+    Verdict::Refuse { reason, token_id: None }
+}
+
+/// Asks for the source address only when a list needs it.
+struct LazySource<'s, S> {
+    around: &'s S,
+}
+
+impl<'s, S: Surroundings> LazySource<'s, S> {
+    fn new(around: &'s S) -> Self {
+        Self { around }
+    }
+
+    fn is_admitted_by(&self, list: &crate::address::AllowList) -> bool {
+        list.is_empty() || list.admits(self.around.source_address())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! What one filter instance enforces in one VM, across all the root contexts that Envoy makes for it.
+
+use std::rc::Rc;
+
+use crate::config::ConfigError;
+use crate::policy::{Policy, Version};
+
+/// Epochs that are remembered; a control plane is not restored more often than that within a proxy's life.
+const REMEMBERED_EPOCHS: usize = 64;
+
+/// The current policy, and how far each epoch had come.
+#[derive(Debug, Default)]
+pub struct Instance {
+    policy: Option<Rc<Policy>>,
+    newest: Vec<Version>,
+}
+
+/// What became of a configuration that was valid in itself.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// It is enforced from now on.
+    Enforced,
+    /// Its epoch had a higher revision before: an old file must not revive a revoked token.
+    Stale {
+        /// The revision that the epoch had come to.
+        newest: u64,
+    },
+}
+
+impl Instance {
+    /// What is enforced; `None` refuses every request.
+    pub fn policy(&self) -> Option<Rc<Policy>> {
+        self.policy.clone()
+    }
+
+    /// Offers a configuration. Within an epoch a lower revision than one that was enforced before is ignored; an
+    /// equal one is taken again, since Envoy configures once for each listener.
+    ///
+    /// # Errors
+    /// The first field at fault; what was enforced before stays.
+    pub fn offer(&mut self, json: &[u8]) -> Result<Offer, ConfigError> {
+        let policy = Policy::parse(json)?;
+        let offered = policy.version();
+        if let Some(known) = self.newest.iter_mut().find(|known| known.epoch == offered.epoch) {
+            if offered.revision < known.revision {
+                return Ok(Offer::Stale { newest: known.revision });
+            }
+            known.revision = offered.revision;
+        } else {
+            if self.newest.len() >= REMEMBERED_EPOCHS {
+                self.newest.remove(0);
+            }
+            self.newest.push(offered.clone());
+        }
+        self.policy = Some(Rc::new(policy));
+        Ok(Offer::Enforced)
+    }
+
+    /// Refuses every request until a configuration is taken: for faults that are not the configuration's.
+    pub fn fail(&mut self) {
+        self.policy = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configuration(epoch: &str, revision: u64) -> Vec<u8> {
+        format!(r#"{{"version":1,"epoch":"{epoch}","revision":"{revision}","tokens":[]}}"#).into_bytes()
+    }
+
+    fn enforced(instance: &Instance) -> Option<(String, u64)> {
+        instance.policy().map(|policy| (policy.version().epoch.clone(), policy.version().revision))
+    }
+
+    #[test]
+    fn a_lower_revision_is_ignored_and_an_equal_or_higher_one_taken() {
+        let mut instance = Instance::default();
+        assert_eq!(enforced(&instance), None);
+        assert_eq!(instance.offer(&configuration("a", 17)), Ok(Offer::Enforced));
+        assert_eq!(instance.offer(&configuration("a", 16)), Ok(Offer::Stale { newest: 17 }));
+        assert_eq!(enforced(&instance), Some(("a".into(), 17)));
+        assert_eq!(instance.offer(&configuration("a", 17)), Ok(Offer::Enforced));
+        assert_eq!(instance.offer(&configuration("a", 18)), Ok(Offer::Enforced));
+        assert_eq!(enforced(&instance), Some(("a".into(), 18)));
+    }
+
+    #[test]
+    fn a_new_epoch_starts_anew_and_going_back_does_not() {
+        let mut instance = Instance::default();
+        instance.offer(&configuration("a", 17)).unwrap();
+        assert_eq!(instance.offer(&configuration("b", 1)), Ok(Offer::Enforced));
+        assert_eq!(instance.offer(&configuration("a", 16)), Ok(Offer::Stale { newest: 17 }));
+        assert_eq!(enforced(&instance), Some(("b".into(), 1)));
+    }
+
+    #[test]
+    fn a_broken_configuration_leaves_the_last_good_one() {
+        let mut instance = Instance::default();
+        instance.offer(&configuration("a", 1)).unwrap();
+        assert!(instance.offer(b"{}").is_err());
+        assert_eq!(enforced(&instance), Some(("a".into(), 1)));
+    }
+
+    #[test]
+    fn after_a_fault_nothing_is_enforced_until_a_configuration_is_taken() {
+        let mut instance = Instance::default();
+        instance.offer(&configuration("a", 1)).unwrap();
+        instance.fail();
+        assert_eq!(enforced(&instance), None);
+        assert_eq!(instance.offer(&configuration("a", 0)), Ok(Offer::Stale { newest: 1 }));
+        assert_eq!(enforced(&instance), None);
+        assert_eq!(instance.offer(&configuration("a", 1)), Ok(Offer::Enforced));
+        assert_eq!(enforced(&instance), Some(("a".into(), 1)));
+    }
+}

@@ -1,0 +1,184 @@
+//! Every class of broken configuration is refused whole, and the message names the field.
+
+use super::super::Mode;
+use super::*;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const SHA: &str = "76af36046176b3b1df719d951e21f17b3f89239c509adad04fae613cc7723499";
+
+/// The contract's own example.
+fn full() -> Value {
+    json!({
+        "version": 1,
+        "epoch": "a1", "revision": "17",
+        "settings": {
+            "anonymous": "refuse", "password_auth": "refuse", "foreign_credentials": "refuse",
+            "allowed_ips": ["10.0.0.0/8", "2001:db8::7"],
+            "protected_paths": ["/rest/"],
+            "identity_headers": {"user": "x-gatepass-user", "token_id": "x-gatepass-token-id"},
+            "forward_authorization": false,
+            "token_headers": ["x-api-key"],
+            "token_prefixes": ["gp_"]
+        },
+        "scopes": {"read_only": [{"methods": ["GET", "HEAD", "OPTIONS"]},
+                                 {"methods": ["POST"], "paths": ["/rest/api/2/search"]}]},
+        "tokens": [{"id": "01JD0ZQ8M2", "sha256": SHA, "user": "fred", "expires_at": 1_798_761_600,
+                    "scope": "read_only", "allowed_ips": ["10.1.0.0/16"], "refuse": "token_disabled"}],
+        "report": {"cluster": "gatepass", "path": "/dataplane/v1/usage", "interval_ms": 10000}
+    })
+}
+
+fn parse(value: &Value) -> Result<Policy, ConfigError> {
+    Policy::parse(value.to_string().as_bytes())
+}
+
+/// The error after `value` was put at `pointer` (RFC 6901); `null` removes a field.
+fn error_with(pointer: &str, value: Value) -> String {
+    let mut changed = full();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    match changed.pointer_mut(parent).unwrap() {
+        Value::Object(fields) if value.is_null() => drop(fields.remove(key)),
+        Value::Object(fields) => drop(fields.insert(key.to_owned(), value)),
+        Value::Array(items) if key == "-" => items.push(value),
+        Value::Array(items) => items[key.parse::<usize>().unwrap()] = value,
+        other => panic!("{other}"),
+    }
+    parse(&changed).map(|_| ()).expect_err(pointer).to_string()
+}
+
+#[test]
+fn the_documented_example_is_taken() {
+    let policy = parse(&full()).unwrap();
+    assert_eq!(policy.version(), &Version { epoch: "a1".into(), revision: 17 });
+    assert_eq!(policy.tokens(), 1);
+    assert!(policy.wants_reports());
+}
+
+#[test]
+fn version_revision_and_tokens_are_enough() {
+    let policy = parse(&json!({"version": 1, "revision": "0", "tokens": []})).unwrap();
+    assert_eq!(policy.protected_paths, ["/".parse().unwrap()]);
+    assert_eq!((policy.anonymous, policy.password_auth), (Mode::Refuse, Mode::Refuse));
+    assert!(policy.token_headers.is_empty() && policy.allowed_ips.is_empty() && !policy.wants_reports());
+}
+
+#[test]
+fn numbers_may_come_as_doubles_as_istio_makes_them() {
+    let text = full().to_string().replace("1798761600", "1.7987616e9").replace("\"version\":1", "\"version\":1.0");
+    assert!(Policy::parse(text.as_bytes()).is_ok());
+}
+
+#[test]
+fn a_broken_field_is_named() {
+    let cases = [
+        ("/version", json!(null), "missing field `version`"),
+        ("/version", json!(2), "version: "),
+        ("/version", json!("1"), "version: "),
+        ("/revision", json!(null), "missing field `revision`"),
+        ("/revision", json!(17), "revision: "),
+        ("/revision", json!("017"), "revision: "),
+        ("/revision", json!("+17"), "revision: "),
+        ("/revision", json!("-1"), "revision: "),
+        ("/revision", json!("18446744073709551616"), "revision: "),
+        ("/epoch", json!("a b"), "epoch: "),
+        ("/tokens", json!(null), "missing field `tokens`"),
+        ("/colour", json!("red"), "unknown field `colour`"),
+        ("/settings/colour", json!("red"), "settings.colour: unknown field `colour`"),
+        ("/settings/anonymous", json!("allow"), "settings.anonymous: "),
+        ("/settings/forward_authorization", json!("no"), "settings.forward_authorization: "),
+        ("/settings/allowed_ips/0", json!("10.0.0.0/33"), "settings.allowed_ips[0]: "),
+        ("/settings/allowed_ips/1", json!("10.0.0.1-10.0.0.9"), "settings.allowed_ips[1]: "),
+        ("/settings/protected_paths/0", json!("rest"), "settings.protected_paths[0]: "),
+        ("/settings/protected_paths/0", json!("/%72est/"), "settings.protected_paths[0]: "),
+        ("/settings/protected_paths", json!([]), "settings.protected_paths: "),
+        ("/settings/identity_headers/user", json!("X-User"), "settings.identity_headers.user: "),
+        ("/settings/identity_headers/user", json!("host"), "settings.identity_headers.user: "),
+        ("/settings/identity_headers/token_id", json!("x_gatepass_user"), "settings.identity_headers.token_id: "),
+        ("/settings/identity_headers/email", json!("x-mail"), "settings.identity_headers.email: unknown field"),
+        ("/settings/token_headers/0", json!("authorization"), "settings.token_headers[0]: "),
+        ("/settings/token_headers/0", json!("x-gatepass-key"), "settings.token_headers[0]: "),
+        ("/settings/token_headers/-", json!("x_api_key"), "settings.token_headers[1]: "),
+        ("/settings/token_prefixes/0", json!("gp "), "settings.token_prefixes[0]: "),
+        ("/settings/token_prefixes/-", json!("gp_"), "settings.token_prefixes[1]: "),
+        ("/settings/token_prefixes", json!([]), "settings.token_prefixes: "),
+        ("/scopes/Read", json!([{"methods": ["GET"]}]), "scopes.Read: "),
+        ("/scopes/none", json!([]), "scopes.none: "),
+        ("/scopes/read_only/0/methods", json!([]), "scopes.read_only[0].methods: "),
+        ("/scopes/read_only/0/methods/0", json!("get"), "scopes.read_only[0].methods: "),
+        ("/scopes/read_only/1/paths/0", json!("/a/../b"), "scopes.read_only[1].paths[0]: "),
+        ("/scopes/read_only/1/paths", json!([]), "scopes.read_only[1].paths: "),
+        ("/scopes/read_only/1/hosts", json!([]), "scopes.read_only[1].hosts: unknown field"),
+        ("/tokens/0/id", json!("a b"), "tokens[0].id: "),
+        ("/tokens/0/id", json!(null), "tokens[0]: missing field `id`"),
+        ("/tokens/0/sha256", json!(null), "tokens[0]: missing field `sha256`"),
+        ("/tokens/0/sha256", json!("xyz"), "tokens[0].sha256: "),
+        ("/tokens/0/sha256", json!(SHA.to_uppercase()), "tokens[0].sha256: "),
+        ("/tokens/0/user", json!("fr:ed"), "tokens[0].user: "),
+        ("/tokens/0/user", json!(" fred"), "tokens[0].user: "),
+        ("/tokens/0/scope", json!("admin"), "tokens[0].scope: "),
+        ("/tokens/0/allowed_ips/0", json!("x"), "tokens[0].allowed_ips[0]: "),
+        ("/tokens/0/refuse", json!("because"), "tokens[0].refuse: "),
+        ("/tokens/0/expires_at", json!(1.5), "tokens[0].expires_at: "),
+        ("/tokens/0/expires_at", json!(-1), "tokens[0].expires_at: "),
+        ("/tokens/0/expires_at", json!(0), "tokens[0].expires_at: "),
+        ("/tokens/0/expires_at", json!(1_798_761_600_000_u64), "tokens[0].expires_at: "),
+        ("/tokens/0/expires_at", json!("2027-01-01"), "tokens[0].expires_at: "),
+        ("/tokens/0/colour", json!("red"), "tokens[0].colour: unknown field `colour`"),
+        ("/report/interval_ms", json!(10), "report.interval_ms: "),
+        ("/report/path", json!("usage"), "report.path: "),
+        ("/report/cluster", json!(""), "report.cluster: "),
+    ];
+    for (pointer, value, expected) in cases {
+        let error = error_with(pointer, value.clone());
+        assert!(error.contains(expected), "{pointer} = {value}: {error}");
+    }
+}
+
+#[test]
+fn duplicates_are_refused() {
+    let second = |id: &str, sha: &str| json!({"id": id, "sha256": sha, "user": "fred"});
+    assert!(error_with("/tokens/-", second("x", SHA)).starts_with("tokens[1].sha256: "));
+    assert!(error_with("/tokens/-", second("01JD0ZQ8M2", &SHA.replace('7', "8"))).starts_with("tokens[1].id: "));
+    let double_field = full().to_string().replacen("\"user\":\"fred\"", "\"user\":\"a\",\"user\":\"b\"", 1);
+    let error = Policy::parse(double_field.as_bytes()).expect_err("two users").to_string();
+    assert!(error.contains("duplicate field `user`") && error.contains("tokens[0]"), "{error}");
+    let double_scope = full().to_string().replacen("\"scopes\":{", "\"scopes\":{\"read_only\":[],", 1);
+    let error = Policy::parse(double_scope.as_bytes()).expect_err("two scopes").to_string();
+    assert!(error.contains("scopes") && error.contains("duplicate key `read_only`"), "{error}");
+}
+
+#[test]
+fn what_is_no_json_object_is_refused() {
+    for text in ["", "null", "[]", "{", "\u{feff}{}", "{\"version\":1,\"revision\":\"1\",\"tokens\":[]} x"] {
+        assert!(Policy::parse(text.as_bytes()).is_err(), "{text:?}");
+    }
+    assert!(Policy::parse(b"\xff").is_err());
+}
+
+#[test]
+fn an_expiry_may_be_the_last_second_of_year_9999() {
+    let mut last = full();
+    last["tokens"][0]["expires_at"] = json!(MAX_EXPIRY);
+    assert!(parse(&last).is_ok());
+    last["tokens"][0]["expires_at"] = json!(MAX_EXPIRY + 1);
+    assert!(parse(&last).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = Policy::parse(&bytes);
+    }
+
+    #[test]
+    fn no_damage_to_a_good_configuration_makes_it_panic(
+        at in 0_usize..1000, byte in any::<u8>(), cut in 0_usize..1000,
+    ) {
+        let mut bytes = full().to_string().into_bytes();
+        let place = at % bytes.len();
+        bytes[place] = byte;
+        bytes.truncate(bytes.len() - cut % bytes.len());
+        let _ = Policy::parse(&bytes);
+    }
+}
