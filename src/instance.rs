@@ -33,6 +33,11 @@ impl Instance {
         self.policy.clone()
     }
 
+    /// Whether any configuration was ever enforced here.
+    pub fn was_configured(&self) -> bool {
+        !self.newest.is_empty()
+    }
+
     /// Offers a configuration. Within an epoch a lower revision than one that was enforced before is ignored; an
     /// equal one is taken again, since Envoy configures once for each listener.
     ///

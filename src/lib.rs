@@ -6,6 +6,8 @@ pub mod authorization;
 pub mod config;
 pub mod decision;
 pub mod headers;
+#[cfg(target_arch = "wasm32")]
+mod host;
 pub mod instance;
 pub mod names;
 pub mod path;

@@ -1,0 +1,76 @@
+//! Root contexts: one for each configuration that the proxy pushes, all of them views of one instance.
+
+use std::rc::Rc;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{BufferType, ContextType, LogLevel};
+
+use super::http::Http;
+use super::metrics::Metrics;
+use super::{SharedInstance, current_instance, log, vm_has_been_configured};
+use crate::instance::Offer;
+
+/// One root context. Until it is configured it belongs to no instance, and its requests are refused.
+#[derive(Default)]
+pub(super) struct Root {
+    instance: SharedInstance,
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    /// False rejects the configuration where the proxy tries it out first, and opens the gate where it does not: on
+    /// a worker Envoy then skips the filter. So it is said only of errors in the content, which are the same in
+    /// every VM, and only in a VM that has enforced nothing so far: a canary, or the first start.
+    fn on_configure(&mut self, size: usize) -> bool {
+        self.instance = current_instance();
+        let metrics = Metrics::define();
+        #[cfg(feature = "fault-injection")]
+        if let Some(answer) = super::fault::inject(&self.instance, size) {
+            return answer;
+        }
+        let json = match hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size) {
+            Ok(bytes) => bytes.unwrap_or_default(),
+            Err(status) => {
+                self.instance.borrow_mut().fail();
+                log(LogLevel::Critical, &format!("no configuration could be read ({status:?}): refusing every request"));
+                return true;
+            }
+        };
+        let first = !vm_has_been_configured();
+        let offered = self.instance.borrow_mut().offer(&json);
+        match offered {
+            Ok(offer) => self.report(&offer, &metrics),
+            Err(error) => {
+                metrics.count_refused_configuration();
+                log(LogLevel::Error, &format!("configuration refused: {error}"));
+                return !first;
+            }
+        }
+        true
+    }
+
+    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Http::new(Rc::clone(&self.instance))))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+impl Root {
+    fn report(&self, offer: &Offer, metrics: &Metrics) {
+        if let Offer::Stale { newest } = offer {
+            metrics.count_stale_revision();
+            log(LogLevel::Warn, &format!("a revision below {newest} of the same epoch was ignored"));
+            return;
+        }
+        let Some(policy) = self.instance.borrow().policy() else { return };
+        metrics.show(&policy);
+        if policy.wants_reports() {
+            log(LogLevel::Warn, "report: this version of the filter sends no usage reports");
+        }
+    }
+}
