@@ -61,7 +61,9 @@ pub struct InvalidRange;
 
 impl fmt::Display for InvalidRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an allowed address is an IPv4 or IPv6 address or CIDR, such as 10.0.0.0/8 or 2001:db8::7")
+        f.write_str(
+            "an allowed address is an IPv4 or IPv6 address or CIDR, such as 10.0.0.0/8 or 2001:db8::7",
+        )
     }
 }
 
@@ -108,7 +110,16 @@ mod tests {
         for text in ["[2001:db8::7]:443", "2001:db8::7", "[2001:db8::7]"] {
             assert_eq!(parse_source(text.as_bytes()), Some("2001:db8::7".parse().unwrap()), "{text}");
         }
-        for text in ["", "x", "10.0.0.1:", "10.0.0", "010.0.0.1", "/tmp/socket", "[fe80::1%2]:80", "10.0.0.1, 10.0.0.2"] {
+        for text in [
+            "",
+            "x",
+            "10.0.0.1:",
+            "10.0.0",
+            "010.0.0.1",
+            "/tmp/socket",
+            "[fe80::1%2]:80",
+            "10.0.0.1, 10.0.0.2",
+        ] {
             assert_eq!(parse_source(text.as_bytes()), None, "{text}");
         }
         assert_eq!(parse_source(b"\xff"), None);
@@ -139,7 +150,9 @@ mod tests {
 
     #[test]
     fn entries_that_are_no_address_are_refused() {
-        for bad in ["", "10.0.0.0/33", "10.0.0", "::/129", "10.0.0.1-10.0.0.9", "host", "10.0.0.0/", "10.0.0.0/+8"] {
+        for bad in
+            ["", "10.0.0.0/33", "10.0.0", "::/129", "10.0.0.1-10.0.0.9", "host", "10.0.0.0/", "10.0.0.0/+8"]
+        {
             assert_eq!(bad.parse::<Range>(), Err(InvalidRange), "{bad}");
         }
     }

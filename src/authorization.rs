@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 
 use crate::token::{self, Prefix};
 
@@ -151,10 +151,32 @@ mod tests {
     #[test]
     fn what_the_grammar_of_bearer_and_basic_does_not_allow_is_malformed() {
         let malformed: &[&[u8]] = &[
-            b"", b" ", b"Bearer", b"Bearer ", b"Bearer a,b", b"Bearer a b", b"Bearer a\tb", b"Bearer\ta",
-            b"Bearer \xff", b"Bearer a\xc3\xbc", b"Bearer \"a\"", b"Bearer a=b", b"Bearer =", b"Bearer a, Bearer b",
-            b"Bearer,a", b"Bearer:a", b"Basic", b"Basic !", b"Basic YTpi, Basic YTpi", b"Basic YTpi YTpi",
-            b"Basic YTpi=", b"Basic YTp", b"Basic YTp\xff", b",Bearer a", b"\xff\xfe", b"(x) y",
+            b"",
+            b" ",
+            b"Bearer",
+            b"Bearer ",
+            b"Bearer a,b",
+            b"Bearer a b",
+            b"Bearer a\tb",
+            b"Bearer\ta",
+            b"Bearer \xff",
+            b"Bearer a\xc3\xbc",
+            b"Bearer \"a\"",
+            b"Bearer a=b",
+            b"Bearer =",
+            b"Bearer a, Bearer b",
+            b"Bearer,a",
+            b"Bearer:a",
+            b"Basic",
+            b"Basic !",
+            b"Basic YTpi, Basic YTpi",
+            b"Basic YTpi YTpi",
+            b"Basic YTpi=",
+            b"Basic YTp",
+            b"Basic YTp\xff",
+            b",Bearer a",
+            b"\xff\xfe",
+            b"(x) y",
         ];
         for value in malformed {
             assert_eq!(parse(value), Authorization::Malformed, "{:?}", String::from_utf8_lossy(value));
@@ -185,12 +207,20 @@ mod tests {
         assert_eq!(parse(&bearer(MAX_VALUE + 1)), Authorization::Malformed);
         assert_eq!(parse(&bearer(16 * 1024)), Authorization::Malformed);
         assert_eq!(parse(&basic(&[b':'; 12 * 1024])), Authorization::Malformed);
-        assert_eq!(parse(&[b"Negotiate ".as_slice(), &[b'a'; 16 * 1024]].concat()), Authorization::OtherScheme);
+        assert_eq!(
+            parse(&[b"Negotiate ".as_slice(), &[b'a'; 16 * 1024]].concat()),
+            Authorization::OtherScheme
+        );
     }
 
     #[test]
     fn other_schemes_keep_their_own_grammar() {
-        for value in [b"Digest username=\"a\", realm=\"b\"".as_slice(), b"Negotiate YTpi", b"gp_abc", b"AWS4 a, b=\xff"] {
+        for value in [
+            b"Digest username=\"a\", realm=\"b\"".as_slice(),
+            b"Negotiate YTpi",
+            b"gp_abc",
+            b"AWS4 a, b=\xff",
+        ] {
             assert_eq!(parse(value), Authorization::OtherScheme);
         }
     }
@@ -209,12 +239,17 @@ mod tests {
             format!("Basic {}", encoded.trim_end_matches('=')),
             format!("Basic {encoded}===="),
             format!("Digest x, Basic {encoded}"),
-            format!("Basic {}", STANDARD.encode(format!("\u{3f}\u{fe}\u{fffe}:{TOKEN}")).replace('+', "-").replace('/', "_")),
+            format!(
+                "Basic {}",
+                STANDARD.encode(format!("\u{3f}\u{fe}\u{fffe}:{TOKEN}")).replace('+', "-").replace('/', "_")
+            ),
         ];
         for value in hiding {
             assert!(holds_token(value.as_bytes(), &prefixes), "{value}");
         }
-        for value in ["", "Basic ZnJlZDpzZWNyZXQ=", "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", &TOKEN[..40]] {
+        for value in
+            ["", "Basic ZnJlZDpzZWNyZXQ=", "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", &TOKEN[..40]]
+        {
             assert!(!holds_token(value.as_bytes(), &prefixes), "{value}");
         }
     }

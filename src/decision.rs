@@ -103,7 +103,11 @@ impl From<StatedRefusal> for Refusal {
 }
 
 /// Decides one request. Without a policy (the filter has no valid configuration) every request is refused.
-pub fn decide<'a>(policy: Option<&'a Policy>, request: Request<'a>, around: &impl Surroundings) -> Decision<'a> {
+pub fn decide<'a>(
+    policy: Option<&'a Policy>,
+    request: Request<'a>,
+    around: &impl Surroundings,
+) -> Decision<'a> {
     let mut remove = forged_headers(policy, request);
     let verdict = match policy {
         Some(policy) => judge(policy, request, around, &mut remove),
@@ -215,8 +219,8 @@ fn token_refusal<S: Surroundings>(
         return Some(Refusal::IpNotAllowed);
     }
     // A scope that the policy does not hold admits nothing; `Policy::parse` leaves none such.
-    let within = entry.scope.is_none()
-        || policy.scope_of(entry).is_some_and(|scope| scope.admits(&request, path));
+    let within =
+        entry.scope.is_none() || policy.scope_of(entry).is_some_and(|scope| scope.admits(&request, path));
     (!within).then_some(Refusal::ScopeExceeded)
 }
 

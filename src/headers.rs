@@ -59,7 +59,10 @@ impl fmt::Display for InvalidHeaderName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Grammar => {
-                write!(f, "a header name has 1 to {MAX_HEADER_NAME} lower-case letters, digits and !#$%&'*+-.^_`|~")
+                write!(
+                    f,
+                    "a header name has 1 to {MAX_HEADER_NAME} lower-case letters, digits and !#$%&'*+-.^_`|~"
+                )
             }
             Self::Reserved => f.write_str("this header has a meaning of its own; name another"),
         }
@@ -117,7 +120,9 @@ mod tests {
     #[test]
     fn every_spelling_that_an_upstream_could_take_for_ours_matches() {
         let user: HeaderName = "x-gatepass-user".parse().unwrap();
-        for name in ["x-gatepass-user", "x_gatepass_user", "x-gatepass.user", "X-Gatepass-User", "x~gatepass!user"] {
+        for name in
+            ["x-gatepass-user", "x_gatepass_user", "x-gatepass.user", "X-Gatepass-User", "x~gatepass!user"]
+        {
             assert!(user.matches(name) && is_own(name), "{name}");
         }
         for name in ["x-gatepass-users", "x-gatepass", "xgatepassuser", "gatepass-user"] {

@@ -1,6 +1,8 @@
 //! Gatepass: API tokens for anything behind Envoy. This crate is the filter and the rules that it shares with the
 //! control plane.
 
+#![cfg_attr(test, allow(clippy::string_slice, clippy::arithmetic_side_effects, reason = "a test may panic"))]
+
 pub mod address;
 pub mod authorization;
 pub mod config;

@@ -67,7 +67,9 @@ mod tests {
         for good in ["fred", "a", "Jörg Müller", "fred@example.com", &"ü".repeat(128)] {
             assert_eq!(check_user_name(good), Ok(()), "{good:?}");
         }
-        for bad in ["", " fred", "fred ", "\u{a0}fred", "fr:ed", "fr\ned", "fr\u{85}ed", "\u{7f}", &"a".repeat(129)] {
+        for bad in
+            ["", " fred", "fred ", "\u{a0}fred", "fr:ed", "fr\ned", "fr\u{85}ed", "\u{7f}", &"a".repeat(129)]
+        {
             assert!(check_user_name(bad).is_err(), "{bad:?}");
         }
     }

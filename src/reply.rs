@@ -44,7 +44,9 @@ impl Reply {
             Refusal::IpNotAllowed => (403, "Requests from this address are not allowed."),
             Refusal::CredentialsUnknown => (403, "The credentials are not known."),
             Refusal::PasswordRefused => (403, "Passwords are not accepted here: use an API token."),
-            Refusal::SchemeRefused => (403, "Credentials of this kind are not accepted here: use an API token."),
+            Refusal::SchemeRefused => {
+                (403, "Credentials of this kind are not accepted here: use an API token.")
+            }
             Refusal::TokenDisabled => (403, "The token is disabled."),
             Refusal::UserInactive => (403, "The token's owner is deactivated."),
             Refusal::UseNotAllowed => (403, "The token's owner may not use tokens."),
@@ -159,7 +161,8 @@ mod tests {
     #[test]
     fn only_missing_credentials_are_challenged_and_by_both_schemes() {
         for reason in ALL {
-            let challenges = Reply::to(*reason).headers().iter().filter(|(n, _)| *n == "www-authenticate").count();
+            let challenges =
+                Reply::to(*reason).headers().iter().filter(|(n, _)| *n == "www-authenticate").count();
             assert_eq!(challenges, if *reason == Refusal::CredentialsMissing { 2 } else { 0 }, "{reason:?}");
         }
     }

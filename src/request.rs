@@ -77,7 +77,8 @@ impl<'a> Request<'a> {
 
 /// A query parameter `_method`, in any case, escaped or not.
 fn has_method_parameter(query: &[u8]) -> bool {
-    let names = query.split(|b| matches!(b, b'&' | b';')).filter_map(|pair| pair.split(|b| *b == b'=').next());
+    let names =
+        query.split(|b| matches!(b, b'&' | b';')).filter_map(|pair| pair.split(|b| *b == b'=').next());
     names.map(unescape).any(|name| name.eq_ignore_ascii_case(b"_method"))
 }
 
@@ -107,10 +108,18 @@ mod tests {
 
     #[test]
     fn method_overrides_are_seen_in_headers_and_query() {
-        for name in ["x-http-method-override", "x_http_method", "X-Method-Override", "x-original-url", "x.rewrite.url"] {
+        for name in [
+            "x-http-method-override",
+            "x_http_method",
+            "X-Method-Override",
+            "x-original-url",
+            "x.rewrite.url",
+        ] {
             assert!(Request::new(&headers(&[(name, "")])).overrides_method_or_path(), "{name}");
         }
-        for target in ["/a?_method=PUT", "/a?b=c&_method", "/a?%5fmethod=x", "/a?b;_METHOD=x", "/?%5F%6dethod"] {
+        for target in
+            ["/a?_method=PUT", "/a?b=c&_method", "/a?%5fmethod=x", "/a?b;_METHOD=x", "/?%5F%6dethod"]
+        {
             assert!(Request::new(&headers(&[(":path", target)])).overrides_method_or_path(), "{target}");
         }
         for target in ["/_method", "/a?x=_method", "/a?a_method=1", "/a", "/a?", "/a?%5=1&%"] {

@@ -135,10 +135,7 @@ impl PlainToken {
     ///
     /// # Errors
     /// The random source's own error.
-    pub fn generate<E>(
-        prefix: &Prefix,
-        mut fill: impl FnMut(&mut [u8]) -> Result<(), E>,
-    ) -> Result<Self, E> {
+    pub fn generate<E>(prefix: &Prefix, mut fill: impl FnMut(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
         // The largest multiple of 62 that fits a byte: what lies above it would favour the first digits.
         const ACCEPTED: u8 = 248;
         let mut text = String::with_capacity(prefix.0.len().saturating_add(BODY_LEN));
@@ -252,7 +249,10 @@ mod tests {
     fn checksum_and_digest_agree_with_an_independent_implementation() {
         let token = format!("{KNOWN}{}", "0kO87M");
         let found = parse(token.as_bytes(), &[Prefix::default()]).map(|d| d.to_string());
-        assert_eq!(found.as_deref(), Some("76af36046176b3b1df719d951e21f17b3f89239c509adad04fae613cc7723499"));
+        assert_eq!(
+            found.as_deref(),
+            Some("76af36046176b3b1df719d951e21f17b3f89239c509adad04fae613cc7723499")
+        );
     }
 
     #[test]
@@ -291,7 +291,8 @@ mod tests {
     fn a_token_is_found_wherever_it_stands() {
         let token = zeros().expose().to_owned();
         let prefixes = [Prefix::default()];
-        for text in [token.clone(), format!("x{token}"), format!("gp_gp_{token}zzz"), format!("a {token}, b")] {
+        for text in [token.clone(), format!("x{token}"), format!("gp_gp_{token}zzz"), format!("a {token}, b")]
+        {
             assert!(occurs_in(text.as_bytes(), &prefixes), "{text}");
         }
         let cut = &token[..40];

@@ -33,7 +33,11 @@ impl<'a> Presented<'a> {
         if found.next().is_some() {
             return Self::Malformed;
         }
-        if name.eq_ignore_ascii_case(AUTHORIZATION) { Self::read_authorization(raw) } else { Self::read_token(raw) }
+        if name.eq_ignore_ascii_case(AUTHORIZATION) {
+            Self::read_authorization(raw)
+        } else {
+            Self::read_token(raw)
+        }
     }
 
     fn read_authorization(raw: &'a [u8]) -> Self {
@@ -77,7 +81,10 @@ impl<'a> Presented<'a> {
 }
 
 /// `Authorization` and the configured token headers, each as often as it came.
-fn credential_headers<'a>(policy: &Policy, request: Request<'a>) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+fn credential_headers<'a>(
+    policy: &Policy,
+    request: Request<'a>,
+) -> impl Iterator<Item = (&'a str, &'a [u8])> {
     request.headers().filter(|(name, _)| is_credential_header(policy, name))
 }
 
@@ -91,7 +98,10 @@ pub(super) fn names<'a>(policy: &Policy, request: Request<'a>) -> impl Iterator<
 }
 
 /// The names of those whose value holds a token: not even an unprotected upstream gets to see one.
-pub(super) fn names_holding_tokens<'a>(policy: &Policy, request: Request<'a>) -> impl Iterator<Item = &'a str> {
+pub(super) fn names_holding_tokens<'a>(
+    policy: &Policy,
+    request: Request<'a>,
+) -> impl Iterator<Item = &'a str> {
     credential_headers(policy, request)
         .filter(|(_, value)| authorization::holds_token(value, &policy.token_prefixes))
         .map(|(name, _)| name)

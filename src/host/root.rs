@@ -34,7 +34,10 @@ impl RootContext for Root {
             Ok(bytes) => bytes.unwrap_or_default(),
             Err(status) => {
                 self.instance.borrow_mut().fail();
-                log(LogLevel::Critical, &format!("no configuration could be read ({status:?}): refusing every request"));
+                log(
+                    LogLevel::Critical,
+                    &format!("no configuration could be read ({status:?}): refusing every request"),
+                );
                 return true;
             }
         };

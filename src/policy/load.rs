@@ -37,7 +37,8 @@ impl Policy {
     }
 
     fn from_configuration(configuration: PluginConfiguration) -> Result<Self, ConfigError> {
-        let PluginConfiguration { version, epoch, revision, settings, scopes, tokens, report } = configuration;
+        let PluginConfiguration { version, epoch, revision, settings, scopes, tokens, report } =
+            configuration;
         if version != Integer(wire::VERSION) {
             return Err(ConfigError::new("version", "this filter knows version 1 alone"));
         }
@@ -56,7 +57,8 @@ impl Policy {
             forward_authorization: settings.forward_authorization,
             allowed_ips: AllowList::default(),
             protected_paths: Vec::new(),
-            user_header: parse_at("identity_headers.user", &settings.identity_headers.user).map_err(in_settings)?,
+            user_header: parse_at("identity_headers.user", &settings.identity_headers.user)
+                .map_err(in_settings)?,
             token_id_header: parse_at("identity_headers.token_id", &settings.identity_headers.token_id)
                 .map_err(in_settings)?,
             token_headers: Vec::new(),
@@ -169,7 +171,9 @@ fn check_report(report: &wire::Report) -> Result<(), ConfigError> {
 
 type ScopeNames = HashMap<String, usize>;
 
-fn parse_scopes(scopes: BTreeMap<String, Vec<wire::ScopeRule>>) -> Result<(ScopeNames, Vec<Scope>), ConfigError> {
+fn parse_scopes(
+    scopes: BTreeMap<String, Vec<wire::ScopeRule>>,
+) -> Result<(ScopeNames, Vec<Scope>), ConfigError> {
     if scopes.len() > MAX_SCOPES {
         return Err(ConfigError::new("scopes", format_args!("at most {MAX_SCOPES} scopes are possible")));
     }
@@ -213,7 +217,10 @@ fn parse_tokens(tokens: Vec<wire::Token>, scopes: &ScopeNames) -> Result<Table, 
     for (index, token) in tokens.into_iter().enumerate() {
         let error = |e: ConfigError| e.within(&format!("tokens[{index}]"));
         if !ids.insert(token.id.clone()) {
-            return Err(error(ConfigError::new("id", format_args!("the id {:?} stands here twice", token.id))));
+            return Err(error(ConfigError::new(
+                "id",
+                format_args!("the id {:?} stands here twice", token.id),
+            )));
         }
         let digest: Digest = parse_at("sha256", &token.sha256).map_err(error)?;
         let entry = parse_token(token, scopes, &mut users).map_err(error)?;

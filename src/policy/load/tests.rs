@@ -65,7 +65,8 @@ fn version_revision_and_tokens_are_enough() {
 
 #[test]
 fn numbers_may_come_as_doubles_as_istio_makes_them() {
-    let text = full().to_string().replace("1798761600", "1.7987616e9").replace("\"version\":1", "\"version\":1.0");
+    let text =
+        full().to_string().replace("1798761600", "1.7987616e9").replace("\"version\":1", "\"version\":1.0");
     assert!(Policy::parse(text.as_bytes()).is_ok());
 }
 
@@ -94,8 +95,16 @@ fn a_broken_field_is_named() {
         ("/settings/protected_paths", json!([]), "settings.protected_paths: "),
         ("/settings/identity_headers/user", json!("X-User"), "settings.identity_headers.user: "),
         ("/settings/identity_headers/user", json!("host"), "settings.identity_headers.user: "),
-        ("/settings/identity_headers/token_id", json!("x_gatepass_user"), "settings.identity_headers.token_id: "),
-        ("/settings/identity_headers/email", json!("x-mail"), "settings.identity_headers.email: unknown field"),
+        (
+            "/settings/identity_headers/token_id",
+            json!("x_gatepass_user"),
+            "settings.identity_headers.token_id: ",
+        ),
+        (
+            "/settings/identity_headers/email",
+            json!("x-mail"),
+            "settings.identity_headers.email: unknown field",
+        ),
         ("/settings/token_headers/0", json!("authorization"), "settings.token_headers[0]: "),
         ("/settings/token_headers/0", json!("x-gatepass-key"), "settings.token_headers[0]: "),
         ("/settings/token_headers/-", json!("x_api_key"), "settings.token_headers[1]: "),
@@ -139,7 +148,9 @@ fn a_broken_field_is_named() {
 fn duplicates_are_refused() {
     let second = |id: &str, sha: &str| json!({"id": id, "sha256": sha, "user": "fred"});
     assert!(error_with("/tokens/-", second("x", SHA)).starts_with("tokens[1].sha256: "));
-    assert!(error_with("/tokens/-", second("01JD0ZQ8M2", &SHA.replace('7', "8"))).starts_with("tokens[1].id: "));
+    assert!(
+        error_with("/tokens/-", second("01JD0ZQ8M2", &SHA.replace('7', "8"))).starts_with("tokens[1].id: ")
+    );
     let double_field = full().to_string().replacen("\"user\":\"fred\"", "\"user\":\"a\",\"user\":\"b\"", 1);
     let error = Policy::parse(double_field.as_bytes()).expect_err("two users").to_string();
     assert!(error.contains("duplicate field `user`") && error.contains("tokens[0]"), "{error}");
