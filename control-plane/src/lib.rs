@@ -1,1 +1,29 @@
-//! Control plane.
+//! The control plane: tokens, users, settings and audit in a database, and the plugin configuration that follows from
+//! them in the hands of the proxy.
+//!
+//! Dependencies point one way: [`cli`] → [`app`] → [`api`] and [`delivery`] → use cases ([`tokens`], [`users`],
+//! [`settings`], [`audit`], [`first_start`], [`way_back`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
+//! filter's core.
+
+pub mod api;
+pub mod app;
+pub mod audit;
+pub mod callers;
+pub mod change;
+pub mod cli;
+pub mod clock;
+pub mod context;
+pub mod data_folder;
+pub mod delivery;
+pub mod domain;
+pub mod error;
+pub mod first_start;
+pub mod password;
+pub mod random;
+pub mod settings;
+pub mod signal;
+pub mod snapshot;
+pub mod store;
+pub mod tokens;
+pub mod users;
+pub mod way_back;

@@ -1,0 +1,29 @@
+//! Where the next page begins, opaque to clients: what it holds may change.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+
+use super::problem::Problem;
+use crate::tokens::Page;
+
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 200;
+
+pub(super) fn encode<T: Serialize>(page: Page<T>) -> Page<T> {
+    Page { next_cursor: page.next_cursor.map(|key| URL_SAFE_NO_PAD.encode(key)), ..page }
+}
+
+pub(super) fn decode(cursor: Option<String>) -> Result<Option<String>, Problem> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let key = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|key| String::from_utf8(key).ok());
+    key.map(Some).ok_or_else(|| Problem::invalid("cursor", "is not the next_cursor of a page"))
+}
+
+pub(super) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
+    let limit = asked.unwrap_or(DEFAULT_LIMIT);
+    if (1..=MAX_LIMIT).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(Problem::invalid("limit", format!("must be 1 to {MAX_LIMIT}")))
+}

@@ -1,0 +1,190 @@
+//! Requests into types; what does not fit becomes a problem that names the field.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::DeserializeOwned;
+
+use super::Api;
+use super::problem::Problem;
+use crate::callers::{self, Caller};
+use crate::error::{Error, Unauthenticated};
+
+/// Largest body, in bytes.
+pub(super) const MAX_BODY: usize = 64 * 1024;
+/// How long a body may take.
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// Largest `Authorization`, in bytes; the filter's bound.
+const MAX_AUTHORIZATION: usize = 8 * 1024;
+
+impl FromRequestParts<Api> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let address = peer.and_then(|ConnectInfo(peer)| api.proxies.client(*peer, &parts.headers));
+        let (user, secret) = credentials(&parts.headers).map_err(Error::from)?;
+        Ok(callers::authenticate(&api.context, &secret, user, address).await?)
+    }
+}
+
+/// `Authorization` is scheme, spaces, one token68 and nothing else (RFC 9110 §11.4).
+fn credentials(headers: &HeaderMap) -> Result<(Option<String>, Vec<u8>), Unauthenticated> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next().ok_or(Unauthenticated::Missing)?;
+    let text = value.to_str().ok().filter(|text| text.len() <= MAX_AUTHORIZATION);
+    let text = text.filter(|_| values.next().is_none()).ok_or(Unauthenticated::Malformed)?;
+    let (scheme, secret) = text.split_once(' ').ok_or(Unauthenticated::Malformed)?;
+    let secret = secret.trim_matches(' ');
+    if secret.is_empty() || secret.bytes().any(|b| b == b',' || !b.is_ascii_graphic()) {
+        return Err(Unauthenticated::Malformed);
+    }
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok((None, secret.as_bytes().to_vec()))
+    } else if scheme.eq_ignore_ascii_case("basic") {
+        basic(secret).map(|(user, secret)| (Some(user), secret.into_bytes()))
+    } else {
+        Err(Unauthenticated::Malformed)
+    }
+}
+
+/// User name and password (RFC 7617 §2): the user name ends at the first colon.
+fn basic(encoded: &str) -> Result<(String, String), Unauthenticated> {
+    let decoded = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded = decoded.filter(|text| !text.chars().any(char::is_control));
+    let parts = decoded.as_deref().and_then(|text| text.split_once(':'));
+    let (user, secret) = parts.filter(|(_, secret)| !secret.is_empty()).ok_or(Unauthenticated::Malformed)?;
+    Ok((user.to_owned(), secret.to_owned()))
+}
+
+/// A JSON body.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Api> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            let detail = "send the body as Content-Type: application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+        }
+        let body = tokio::time::timeout(BODY_TIME, Bytes::from_request(request, api)).await;
+        let slow = || Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "the body took too long");
+        let body = body.map_err(|_| slow())?.map_err(|rejection| body_problem(rejection.status()))?;
+        let mut parser = serde_json::Deserializer::from_slice(&body);
+        let value = serde_path_to_error::deserialize(&mut parser)
+            .map_err(|error| Problem::invalid(error.path().to_string(), describe(error.inner())))?;
+        parser.end().map_err(|error| Problem::invalid("", describe(&error)))?;
+        Ok(Self(value))
+    }
+}
+
+/// The parser's words, unless they could repeat a value that may be a secret.
+fn describe(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let repeats = text.starts_with("invalid type: string") || text.starts_with("invalid value: string");
+    match text.split_once(", expected ") {
+        Some((_, expected)) if repeats => format!("wrong value, expected {expected}"),
+        _ => text,
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+fn body_problem(status: StatusCode) -> Problem {
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        let detail = format!("a body has at most {MAX_BODY} bytes");
+        return Problem::new(status, "body_too_large", detail);
+    }
+    Problem::new(StatusCode::BAD_REQUEST, "invalid", "the body could not be read")
+}
+
+/// The query's parameters; unknown and repeated ones are refused.
+pub(super) struct Query<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Api> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        let query = axum::extract::Query::<T>::try_from_uri(&parts.uri);
+        query.map(|query| Self(query.0)).map_err(|rejection| query_problem(&rejection.body_text()))
+    }
+}
+
+fn query_problem(text: &str) -> Problem {
+    let problem = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
+    match problem.split_once(": ") {
+        Some((field, problem)) if !field.contains(' ') => Problem::invalid(field, problem),
+        _ => Problem::invalid("", problem),
+    }
+}
+
+/// The one parameter of a path.
+pub(super) struct Name(pub(super) String);
+
+impl FromRequestParts<Api> for Name {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, api).await;
+        let bad =
+            |_| Problem::new(StatusCode::BAD_REQUEST, "invalid", "the path holds escapes that are no UTF-8");
+        path.map(|Path(name)| Self(name)).map_err(bad)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Unauthenticated::{Malformed, Missing};
+
+    fn read(values: &[&[u8]]) -> Result<(Option<String>, String), Unauthenticated> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::AUTHORIZATION, header::HeaderValue::from_bytes(value).unwrap());
+        }
+        credentials(&headers).map(|(user, secret)| (user, String::from_utf8(secret).unwrap()))
+    }
+
+    #[test]
+    fn credentials_are_bearer_or_basic_and_nothing_else() {
+        let bearer = Ok((None, "abc".to_owned()));
+        for good in ["Bearer abc", "bearer abc", "BEARER   abc "] {
+            assert_eq!(read(&[good.as_bytes()]), bearer, "{good}");
+        }
+        let basic = |plain: &str| read(&[format!("Basic {}", STANDARD.encode(plain)).as_bytes()]);
+        assert_eq!(basic("fred:abc"), Ok((Some("fred".to_owned()), "abc".to_owned())));
+        assert_eq!(basic("fred:a:c"), Ok((Some("fred".to_owned()), "a:c".to_owned())));
+        assert_eq!(basic(":abc"), Ok((Some(String::new()), "abc".to_owned())));
+        for bad in ["fred", "fred:", "fred:a\nb", ""] {
+            assert_eq!(basic(bad), Err(Malformed), "{bad:?}");
+        }
+        assert_eq!(read(&[]), Err(Missing));
+        for bad in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer a b",
+            "Bearer a,b",
+            "Digest abc",
+            "abc",
+            "Bearer a\tb",
+            "Basic !",
+        ] {
+            assert_eq!(read(&[bad.as_bytes()]), Err(Malformed), "{bad:?}");
+        }
+        assert_eq!(read(&[b"Bearer abc", b"Bearer abc"]), Err(Malformed));
+        assert_eq!(read(&[b"Bearer \xff"]), Err(Malformed));
+        assert_eq!(read(&[format!("Bearer {}", "a".repeat(MAX_AUTHORIZATION)).as_bytes()]), Err(Malformed));
+    }
+}

@@ -1,0 +1,29 @@
+//! `/snapshot`: the plugin configuration as the filter gets it.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use sha2::{Digest as _, Sha256};
+
+use super::Api;
+use super::problem::Problem;
+use crate::callers::Caller;
+use crate::snapshot;
+
+pub(super) async fn show_snapshot(
+    State(api): State<Api>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let snapshot = snapshot::show(&api.context, &caller).await?;
+    // Of the content, since long-expired tokens leave it without a new revision.
+    let tag = format!("\"{}\"", hex::encode(Sha256::digest(&snapshot.json)));
+    let asked = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let known =
+        asked.split(',').any(|one| matches!(one.trim(), "*") || one.trim().trim_start_matches("W/") == tag);
+    let tag = [(header::ETAG, tag)];
+    if known {
+        return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
+    }
+    Ok((tag, [(header::CONTENT_TYPE, "application/json")], snapshot.json).into_response())
+}

@@ -1,0 +1,149 @@
+//! The audit: its key, its pages, its verification.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::callers::Caller;
+use crate::clock::rfc3339;
+use crate::context::Context;
+use crate::data_folder::{DataFolder, FolderError, read_private, write_private};
+use crate::domain::audit::{AuditKey, Break, Entry, Head, follow};
+use crate::domain::authority;
+use crate::error::Error;
+use crate::random::{Random, RandomError};
+use crate::store::{Store, StoreError};
+use crate::tokens::Page;
+
+const VERIFY_PAGE: i64 = 500;
+
+/// Why the key cannot be used, as a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file is gone although entries bear MACs.
+    #[error("{0} is missing although the audit has entries: put it back from a backup of the data folder")]
+    Missing(String),
+    /// The file holds something else.
+    #[error("{0} does not hold a key of 32 bytes: put it back from a backup of the data folder")]
+    Damaged(String),
+    /// The file cannot be read or written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There was no key to be made.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+/// The key in the data folder; made if the audit is still empty.
+///
+/// # Errors
+/// It is missing or damaged although the audit has entries.
+pub async fn load_or_make_key(
+    store: &dyn Store,
+    folder: &DataFolder,
+    random: &dyn Random,
+) -> Result<AuditKey, KeyError> {
+    let path = folder.audit_key();
+    let shown = || path.display().to_string();
+    if let Some(bytes) = read_private(&path)? {
+        return bytes.try_into().map(AuditKey::new).map_err(|_| KeyError::Damaged(shown()));
+    }
+    if store.read().await?.audit_head().await? != Head::EMPTY {
+        return Err(KeyError::Missing(shown()));
+    }
+    let mut bytes = [0; 32];
+    random.fill(&mut bytes)?;
+    write_private(&path, &bytes)?;
+    Ok(AuditKey::new(bytes))
+}
+
+/// An entry as it is shown.
+#[derive(Clone, Debug, Serialize)]
+pub struct EntryView {
+    seq: i64,
+    at: String,
+    actor: String,
+    actor_token_id: Option<String>,
+    ip: Option<String>,
+    action: String,
+    target: String,
+    before: Value,
+    after: Value,
+    mac: String,
+}
+
+impl From<&Entry> for EntryView {
+    fn from(entry: &Entry) -> Self {
+        let mut detail: Value = serde_json::from_str(&entry.draft.detail).unwrap_or_default();
+        let mut part = |name: &str| detail.get_mut(name).map(Value::take).unwrap_or_default();
+        Self {
+            seq: entry.seq,
+            at: rfc3339(entry.draft.at),
+            actor: entry.draft.actor.clone(),
+            actor_token_id: entry.draft.actor_token_id.clone(),
+            ip: entry.draft.ip.clone(),
+            action: entry.draft.action.clone(),
+            target: entry.draft.target.clone(),
+            before: part("before"),
+            after: part("after"),
+            mac: hex::encode(entry.mac),
+        }
+    }
+}
+
+/// Lists entries before the one numbered `before`, newest first, at most `limit`.
+///
+/// # Errors
+/// The caller is no admin.
+pub async fn list(
+    context: &Context,
+    caller: &Caller,
+    before: Option<i64>,
+    limit: usize,
+) -> Result<Page<EntryView>, Error> {
+    authority::administers(caller.principal())?;
+    let mut tx = context.store.read().await?;
+    let mut entries = tx.audit_before(before, i64::try_from(limit).unwrap_or(0).saturating_add(1)).await?;
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next_cursor = entries.last().filter(|_| more).map(|entry| entry.seq.to_string());
+    Ok(Page { items: entries.iter().map(EntryView::from).collect(), next_cursor })
+}
+
+/// Walks the whole chain, hands each entry to `show`, and returns the head. `expected` is a head that the log showed:
+/// with it, a cut tail is found as well.
+///
+/// # Errors
+/// The database failed; inside, the first entry that breaks the chain.
+pub async fn verify(
+    store: &dyn Store,
+    key: &AuditKey,
+    expected: Option<Head>,
+    mut show: impl FnMut(&EntryView) + Send,
+) -> Result<Result<Head, Break>, StoreError> {
+    let mut tx = store.read().await?;
+    let mut head = Head::EMPTY;
+    let mut met = expected.is_none_or(|expected| expected == head);
+    loop {
+        let page = tx.audit_after(head.seq, VERIFY_PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        for entry in &page {
+            head = match follow(key, head, entry) {
+                Ok(head) => head,
+                Err(found) => return Ok(Err(found)),
+            };
+            show(&EntryView::from(entry));
+            if let Some(expected) = expected.filter(|expected| expected.seq == head.seq) {
+                if expected != head {
+                    return Ok(Err(Break::Replaced(head.seq)));
+                }
+                met = true;
+            }
+        }
+    }
+    Ok(if met { Ok(head) } else { Err(Break::Cut(head.seq)) })
+}

@@ -1,0 +1,153 @@
+//! The one way a change takes: one write transaction with the authority looked at afresh, the rows, the audit, the
+//! revision and a snapshot that the filter would take; then the delivery.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::callers::{self, Caller};
+use crate::context::Context;
+use crate::domain::audit::{self, Action, Draft, Head};
+use crate::domain::settings::Settings;
+use crate::error::Error;
+use crate::snapshot::Snapshot;
+use crate::store::{StoreError, StoredSettings, Transaction, Version};
+
+/// How long an answer waits for the change to be delivered. The change is durable by then; delivery goes on trying.
+const DELIVERY_WAIT: Duration = Duration::from_secs(5);
+
+/// A change under way. Dropped without [`Change::commit`], it changes nothing.
+pub struct Change<'a> {
+    context: &'a Context,
+    /// The transaction, for reading and changing rows.
+    pub tx: Box<dyn Transaction>,
+    /// The settings as the transaction sees them.
+    pub settings: StoredSettings,
+    /// The one time that the whole change bears.
+    pub now: Timestamp,
+    actor: Actor,
+    entries: Vec<Draft>,
+    filter_sees_it: bool,
+}
+
+struct Actor {
+    name: String,
+    token_id: Option<String>,
+    ip: Option<String>,
+}
+
+/// A change that is durable.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    /// The revision that the filter is to enforce from now on.
+    pub version: Version,
+    /// Whether it was delivered within the time that an answer may wait.
+    pub delivered: bool,
+}
+
+impl<'a> Change<'a> {
+    /// Begins a change by the person behind `caller`, who is looked up again in the change's own transaction.
+    ///
+    /// # Errors
+    /// The credentials no longer hold.
+    pub async fn by(context: &'a Context, caller: &Caller) -> Result<(Self, Caller), Error> {
+        let mut tx = context.store.write().await?;
+        let settings = tx.settings().await?;
+        let now = context.clock.now();
+        let caller = callers::verify(tx.as_mut(), &settings.settings, caller.presented.clone(), now).await?;
+        let actor = Actor {
+            name: caller.token.owner.clone(),
+            token_id: Some(caller.token.id.clone()),
+            ip: caller.presented.address.map(|ip| ip.to_canonical().to_string()),
+        };
+        Ok((Self { context, tx, settings, now, actor, entries: Vec::new(), filter_sees_it: false }, caller))
+    }
+
+    /// Begins a change by a system actor, see [`crate::domain::user::system_actor`].
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn by_system(context: &'a Context, actor: &str) -> Result<Self, Error> {
+        let mut tx = context.store.write().await?;
+        if tx.version().await?.is_none() {
+            let epoch = crate::random::hex_text::<8>(context.random.as_ref())?;
+            tx.initialise(&epoch, &Settings::default()).await?;
+        }
+        let settings = tx.settings().await?;
+        let now = context.clock.now();
+        let actor = Actor { name: actor.to_owned(), token_id: None, ip: None };
+        Ok(Self { context, tx, settings, now, actor, entries: Vec::new(), filter_sees_it: false })
+    }
+
+    /// Who makes the change.
+    pub fn actor(&self) -> &str {
+        &self.actor.name
+    }
+
+    /// The time of the change in Unix seconds.
+    pub fn at(&self) -> i64 {
+        self.now.as_second()
+    }
+
+    /// Notes an audit entry; `before` and `after` must hold no secret. Written with the change or not at all.
+    pub fn record(
+        &mut self,
+        action: Action,
+        target: String,
+        before: &impl Serialize,
+        after: &impl Serialize,
+    ) {
+        self.entries.push(Draft {
+            at: self.at(),
+            actor: self.actor.name.clone(),
+            actor_token_id: self.actor.token_id.clone(),
+            ip: self.actor.ip.clone(),
+            action: action.as_str().to_owned(),
+            target,
+            detail: audit::detail(before, after),
+        });
+    }
+
+    /// Says that the filter may see the change, so that it needs a new revision.
+    pub fn filter_sees_it(&mut self) {
+        self.filter_sees_it = true;
+    }
+
+    /// Makes the change durable, and waits a while for it to be delivered.
+    ///
+    /// # Errors
+    /// The audit cannot be written, or the filter would refuse the snapshot: then nothing has changed.
+    pub async fn commit(mut self) -> Result<Committed, Error> {
+        let head = self.append_entries().await?;
+        if self.filter_sees_it {
+            self.tx.raise_revision().await?;
+            Snapshot::build(self.tx.as_mut(), self.now).await?.check()?;
+        }
+        let version = self.tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
+        self.tx.commit().await?;
+        if let Some(head) = head {
+            tracing::info!(audit_head = %head, "audit");
+        }
+        let delivered = deliver(self.context, &version).await;
+        Ok(Committed { version, delivered })
+    }
+
+    async fn append_entries(&mut self) -> Result<Option<Head>, Error> {
+        let mut head = self.tx.audit_head().await?;
+        let drafts = std::mem::take(&mut self.entries);
+        let any = !drafts.is_empty();
+        for draft in drafts {
+            let entry = audit::chain(&self.context.audit_key, head, draft);
+            self.tx.append_audit(&entry).await?;
+            head = Head { seq: entry.seq, mac: entry.mac };
+        }
+        Ok(any.then_some(head))
+    }
+}
+
+async fn deliver(context: &Context, version: &Version) -> bool {
+    let Some(signal) = &context.delivery else { return false };
+    signal.wake();
+    signal.wait(version, DELIVERY_WAIT).await
+}

@@ -1,0 +1,44 @@
+//! `gatepass audit`.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+
+use crate::app;
+use crate::audit;
+use crate::data_folder::DataFolder;
+use crate::domain::audit::Head;
+
+/// What `gatepass audit` does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Print all entries as JSON lines and check that none was edited, removed or made without the key
+    Verify(VerifyArgs),
+}
+
+/// What `gatepass audit verify` takes.
+#[derive(Clone, Debug, Args)]
+pub struct VerifyArgs {
+    /// A head that the log showed: with it, a cut tail is found as well
+    #[arg(long, value_name = "SEQ:MAC")]
+    pub expect: Option<Head>,
+    /// Folder of the database
+    #[arg(long, env = "GATEPASS_DATA_DIR", default_value = "data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// The first entry that breaks the chain, or a sentence that says what to do.
+pub async fn execute(command: AuditCommand) -> anyhow::Result<()> {
+    let AuditCommand::Verify(args) = command;
+    let context = app::open(DataFolder::open_existing(&args.data_dir)?).await?;
+    let print = |entry: &audit::EntryView| println!("{}", serde_json::to_string(entry).unwrap_or_default());
+    match audit::verify(context.store.as_ref(), &context.audit_key, args.expect, print).await? {
+        Ok(head) => println!("The audit is whole. Head: {head}"),
+        Err(found) => bail!("{found}"),
+    }
+    Ok(())
+}

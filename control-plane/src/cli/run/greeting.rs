@@ -1,0 +1,110 @@
+//! What `gatepass run` prints once all is up: what is where, and a first use to copy.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// What is where.
+#[derive(Clone, Copy, Debug)]
+pub struct Running<'a> {
+    /// The control plane.
+    pub control_plane: SocketAddr,
+    /// Envoy's plain port.
+    pub http_port: u16,
+    /// Envoy's TLS port.
+    pub https_port: u16,
+    /// Envoy's admin port.
+    pub admin_port: u16,
+    /// The data folder as the operator wrote it: commands are to be copied in the same folder.
+    pub data_dir: &'a Path,
+}
+
+/// The text. Secrets are named by the files that hold them, never shown.
+pub fn text(running: &Running<'_>) -> String {
+    let Running { control_plane, http_port, https_port, admin_port, data_dir } = *running;
+    let data = data_dir.display();
+    let mut text = format!(
+        "\n\
+         Gatepass is running. Ctrl-C stops it.\n\
+         \n  \
+           the gate          http://127.0.0.1:{http_port}\n  \
+           the gate by TLS   https://localhost:{https_port}   (certificate: {data}/envoy/tls.crt)\n  \
+           control plane     http://{control_plane}\n  \
+           Envoy's admin     http://127.0.0.1:{admin_port}\n  \
+           data folder       {data}\n"
+    );
+    let at = |name: &str| data_dir.join(name);
+    if at("initial-admin-password").exists() {
+        let _ = writeln!(text, "  user admin        password in {data}/initial-admin-password; change it");
+    }
+    let token_file = at("initial-admin-token");
+    if !token_file.exists() {
+        let _ = writeln!(text, "\nThe first admin token is gone: use one of yours to create tokens.\n");
+        return text;
+    }
+    let _ = writeln!(text, "  admin token       in {data}/initial-admin-token, for 24 hours after the first start");
+    text + &first_use(running, &shell_word(&token_file))
+}
+
+/// Commands for another shell in the same folder.
+fn first_use(running: &Running<'_>, token_file: &str) -> String {
+    let Running { control_plane, http_port, https_port, data_dir, .. } = *running;
+    let certificate = shell_word(&data_dir.join("envoy/tls.crt"));
+    format!(
+        r#"
+To try it, in another shell:
+
+  # A user, a token for them, and the token out of the reply
+  API=http://{control_plane}/api/v1
+  ADMIN="Authorization: Bearer $(cat {token_file})"
+  JSON="Content-Type: application/json"
+  curl -sS $API/users -H "$ADMIN" -H "$JSON" -d '{{"name": "fred", "role": "user"}}'
+  REPLY=$(curl -sS $API/tokens -H "$ADMIN" -H "$JSON" -d '{{"user": "fred", "description": "a first token"}}')
+  TOKEN=$(printf %s "$REPLY" | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
+  ID=$(printf %s "$REPLY" | sed -n 's/.*"id": *"\([^"]*\)".*/\1/p')
+
+  # Through the gate: with it, in a password's place, by TLS, and without it
+  curl -sS -H "Authorization: Bearer $TOKEN" http://127.0.0.1:{http_port}/rest/api/2/myself
+  curl -sS -u "fred:$TOKEN" http://127.0.0.1:{http_port}/rest/api/2/myself
+  curl -sS -u "fred:$TOKEN" --cacert {certificate} https://localhost:{https_port}/rest/api/2/myself
+  curl -sS -i http://127.0.0.1:{http_port}/rest/api/2/myself
+
+  # Revoked: from now on 403
+  curl -sS -X DELETE $API/tokens/$ID -H "$ADMIN"
+  curl -sS -i -u "fred:$TOKEN" http://127.0.0.1:{http_port}/rest/api/2/myself
+
+"#
+    )
+}
+
+/// Quoted for a shell where it must be.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_named_by_their_files_and_never_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["initial-admin-password", "initial-admin-token"] {
+            std::fs::write(folder.path().join(name), "the secret").unwrap();
+        }
+        let control_plane = "127.0.0.1:8080".parse().unwrap();
+        let running =
+            Running { control_plane, http_port: 1, https_port: 2, admin_port: 3, data_dir: folder.path() };
+        let text = text(&running);
+        assert!(text.contains("initial-admin-password") && text.contains("initial-admin-token"));
+        assert!(!text.contains("the secret"));
+    }
+
+    #[test]
+    fn a_folder_with_a_space_is_quoted_for_the_shell() {
+        assert_eq!(shell_word(Path::new("data/x")), "data/x");
+        assert_eq!(shell_word(Path::new("it's here")), r"'it'\''s here'");
+    }
+}

@@ -1,0 +1,109 @@
+//! A copy of `envoy.yaml` with this machine's ports and folders in it.
+//!
+//! The file is edited as text, not as YAML: what the operator wrote, comments too, is what Envoy gets, and a place
+//! that is not found exactly once is an error instead of a port that silently stays as it was.
+
+use std::path::Path;
+
+/// What the copy is to contain.
+#[derive(Clone, Copy, Debug)]
+pub struct Places<'a> {
+    /// The plain listener; 0 lets Envoy take a free port.
+    pub http_port: u16,
+    /// The TLS listener.
+    pub https_port: u16,
+    /// Envoy's own admin interface.
+    pub admin_port: u16,
+    /// The data folder, absolute: its `envoy` folder holds the ECDS file and the certificate.
+    pub data_dir: &'a Path,
+}
+
+/// A configuration that cannot be filled in.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// Missing or ambiguous.
+    #[error("it has `{place}` {count} times instead of once, so it is unclear what to put there")]
+    NotOnce {
+        /// The text as `envoy.yaml` is shipped with it.
+        place: &'static str,
+        /// How often it was found.
+        count: usize,
+    },
+    /// YAML is Unicode.
+    #[error("the data folder's path is not valid UTF-8")]
+    DataDir,
+}
+
+/// Fills in `template`, which must have each of the shipped file's ports and paths exactly once.
+///
+/// # Errors
+/// The first place that is missing or not unique.
+pub fn render(template: &str, places: &Places<'_>) -> Result<String, TemplateError> {
+    let data = places.data_dir.to_str().ok_or(TemplateError::DataDir)?;
+    let file = |key: &str, name: &str| format!("{key}: {}", quoted(&format!("{data}/envoy/{name}")));
+    let edits: [(&'static str, String); 6] = [
+        ("port_value: 10000}", format!("port_value: {}}}", places.http_port)),
+        ("port_value: 10443}", format!("port_value: {}}}", places.https_port)),
+        ("port_value: 9901}", format!("port_value: {}}}", places.admin_port)),
+        ("path: data/envoy/gatepass.ecds.json", file("path", "gatepass.ecds.json")),
+        ("filename: data/envoy/tls.crt", file("filename", "tls.crt")),
+        ("filename: data/envoy/tls.key", file("filename", "tls.key")),
+    ];
+    // Counted in the template, not in the copy: a new value may look like a place that comes later.
+    let mut found = Vec::with_capacity(edits.len());
+    for (place, value) in edits {
+        let mut starts = template.match_indices(place).map(|(start, _)| start);
+        match (starts.next(), starts.next()) {
+            (Some(start), None) => found.push((start, place, value)),
+            _ => return Err(TemplateError::NotOnce { place, count: template.matches(place).count() }),
+        }
+    }
+    found.sort_unstable_by_key(|(start, ..)| *start);
+    let mut copy = String::with_capacity(template.len());
+    let mut rest = 0;
+    for (start, place, value) in found {
+        copy.push_str(template.get(rest..start).unwrap_or_default());
+        copy.push_str(&value);
+        rest = start + place.len();
+    }
+    copy.push_str(template.get(rest..).unwrap_or_default());
+    Ok(copy)
+}
+
+/// A YAML double-quoted scalar: JSON's strings are a subset (YAML 1.2 §1.2).
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHIPPED: &str = include_str!("../../../../envoy.yaml");
+
+    fn places(data_dir: &Path) -> Places<'_> {
+        Places { http_port: 10443, https_port: 9901, admin_port: 3, data_dir }
+    }
+
+    #[test]
+    fn every_port_and_path_of_the_shipped_file_is_filled_in() {
+        let copy = render(SHIPPED, &places(Path::new("/a \"b\"/{c}, d"))).unwrap();
+        let expected = SHIPPED
+            .replace("port_value: 9901}", "port_value: 3}")
+            .replace("port_value: 10443}", "port_value: 9901}")
+            .replace("port_value: 10000}", "port_value: 10443}")
+            .replace("path: data/envoy/gatepass.ecds.json", r#"path: "/a \"b\"/{c}, d/envoy/gatepass.ecds.json""#)
+            .replace("filename: data/envoy/tls.crt", r#"filename: "/a \"b\"/{c}, d/envoy/tls.crt""#)
+            .replace("filename: data/envoy/tls.key", r#"filename: "/a \"b\"/{c}, d/envoy/tls.key""#);
+        assert_eq!(copy, expected);
+    }
+
+    #[test]
+    fn a_place_that_is_missing_or_there_twice_is_named() {
+        let place = "port_value: 10443}";
+        for (template, count) in [(SHIPPED.replace(place, ""), 0), (format!("{SHIPPED}\n# {place}"), 2)] {
+            let result = render(&template, &places(Path::new("/d")));
+            assert_eq!(result, Err(TemplateError::NotOnce { place, count }));
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! `gatepass serve`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use ipnet::IpNet;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::logging;
+use crate::api::{AllowedHosts, TrustedProxies};
+use crate::app::{self, Config, Server};
+use crate::data_folder::DataFolder;
+
+/// What `gatepass serve` takes.
+#[derive(Clone, Debug, Args)]
+pub struct ServeArgs {
+    /// Folder of the database and the files beside it; made (0700) if it does not exist
+    #[arg(long, env = "GATEPASS_DATA_DIR", default_value = "data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// Address and port of REST
+    #[arg(long, env = "GATEPASS_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    pub listen: SocketAddr,
+    /// Further host names under which REST answers, besides localhost and the listening address
+    #[arg(long = "public-host", env = "GATEPASS_PUBLIC_HOSTS", value_delimiter = ',', value_name = "HOST,…")]
+    pub public_hosts: Vec<String>,
+    /// Addresses or CIDRs of the TLS-ending proxies in front of REST, whose x-forwarded-for counts
+    #[arg(long = "trusted-proxy", env = "GATEPASS_TRUSTED_PROXIES", value_delimiter = ',', value_name = "CIDR,…",
+          value_parser = parse_proxy)]
+    pub trusted_proxies: Vec<IpNet>,
+    /// File that Envoy watches [default: envoy/gatepass.ecds.json in the data folder]
+    #[arg(long, env = "GATEPASS_ECDS_FILE", value_name = "FILE")]
+    pub ecds_file: Option<PathBuf>,
+    /// The filter's module
+    #[arg(long, env = "GATEPASS_MODULE", default_value = "dist/gatepass.wasm", value_name = "FILE")]
+    pub module: PathBuf,
+    /// Protected paths of an empty database [default: everything]
+    #[arg(
+        long = "initial-protected-path",
+        env = "GATEPASS_INITIAL_PROTECTED_PATHS",
+        value_delimiter = ',',
+        value_name = "PATH,…"
+    )]
+    pub initial_protected_paths: Vec<String>,
+    /// Level of the log: error, warn, info, debug, trace
+    #[arg(long, env = "GATEPASS_LOG", default_value = "info", value_name = "LEVEL")]
+    pub log: String,
+}
+
+/// A server that answers.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// Where REST listens.
+    pub address: SocketAddr,
+    /// The data folder, absolute.
+    pub data_dir: PathBuf,
+    /// The file that Envoy watches, absolute.
+    pub ecds_file: PathBuf,
+    /// The filter's module, absolute.
+    pub module: PathBuf,
+}
+
+/// Serves until SIGINT or SIGTERM.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub async fn execute(args: ServeArgs) -> anyhow::Result<()> {
+    logging::init(&args.log)?;
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let shutdown = async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping");
+    };
+    serve(args, |ready| tracing::info!(address = %ready.address, "ready"), shutdown).await
+}
+
+/// Serves until `shutdown`; calls `ready` once REST listens and the first configuration has been written.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub async fn serve(
+    args: ServeArgs,
+    ready: impl FnOnce(Ready),
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<()> {
+    refuse_open_listener(&args)?;
+    let module = module(&args.module)?;
+    let folder = DataFolder::open_or_create(&args.data_dir)?;
+    let lock = folder.lock()?;
+    let listener = listen(args.listen).await?;
+    let address = listener.local_addr()?;
+    let data_dir = folder.path().to_owned();
+    let default_file = || data_dir.join("envoy").join("gatepass.ecds.json");
+    let ecds_file = args.ecds_file.map_or_else(|| Ok(default_file()), std::path::absolute)?;
+    let listening = match address.ip() {
+        std::net::IpAddr::V4(ip) => ip.to_string(),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    let config = Config {
+        ecds_file: ecds_file.clone(),
+        module: module.clone(),
+        proxies: TrustedProxies(args.trusted_proxies),
+        hosts: AllowedHosts::new(args.public_hosts.into_iter().chain([listening])),
+        initial_protected_paths: args.initial_protected_paths,
+    };
+    let server = Server::set_up(app::open(folder).await?, config, lock).await?;
+    ready(Ready { address, data_dir, ecds_file, module });
+    Ok(server.run(listener, shutdown).await?)
+}
+
+/// Tokens must not cross a network in clear.
+fn refuse_open_listener(args: &ServeArgs) -> anyhow::Result<()> {
+    if !args.listen.ip().is_loopback() && args.trusted_proxies.is_empty() {
+        bail!(
+            "{} is not a loopback address, and REST has no TLS of its own: listen on 127.0.0.1, or put a proxy that \
+             ends TLS in front and name its addresses with --trusted-proxy",
+            args.listen
+        );
+    }
+    Ok(())
+}
+
+fn module(path: &Path) -> anyhow::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    if !absolute.is_file() {
+        bail!(
+            "there is no module at {}: run `make build`, or name the file with --module or GATEPASS_MODULE",
+            absolute.display()
+        );
+    }
+    Ok(absolute)
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}: stop what uses it, or give another address with --listen")
+    })
+}
+
+fn parse_proxy(text: &str) -> Result<IpNet, String> {
+    let net = text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
+    net.map_err(|_| "not an address or a CIDR such as 10.0.0.0/8".to_owned())
+}

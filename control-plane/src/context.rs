@@ -1,0 +1,30 @@
+//! What every use case works with.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::data_folder::DataFolder;
+use crate::domain::audit::AuditKey;
+use crate::password::PasswordHashing;
+use crate::random::Random;
+use crate::signal::DeliverySignal;
+use crate::store::Store;
+
+/// What every use case works with.
+#[derive(Clone)]
+pub struct Context {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The random source.
+    pub random: Arc<dyn Random>,
+    /// The files beside the database.
+    pub folder: DataFolder,
+    /// The key of the audit's chain.
+    pub audit_key: AuditKey,
+    /// What a password hash costs.
+    pub passwords: PasswordHashing,
+    /// The delivery in this process; none in a command that works beside a server, whose delivery polls.
+    pub delivery: Option<Arc<DeliverySignal>>,
+}

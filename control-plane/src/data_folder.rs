@@ -1,0 +1,202 @@
+//! The data folder: 0700, and every file in it 0600.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// Why the data folder cannot be used, as a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// Cannot be made or written.
+    #[error("cannot write to {}: {source}; give a folder that this user may write to with --data-dir", path.display())]
+    Unwritable {
+        /// What could not be written.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// What could not be read.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Open to others.
+    #[error("{} can be read by other users of this machine: run `chmod 700 {}` and start again", .0.display(), .0.display())]
+    OpenToOthers(PathBuf),
+    /// Not a folder.
+    #[error("{} is not a folder: give another one with --data-dir", .0.display())]
+    NoFolder(PathBuf),
+    /// Another server uses it.
+    #[error("another gatepass server is using {}: stop it, or give another folder with --data-dir", .0.display())]
+    InUse(PathBuf),
+    /// There is no database.
+    #[error("there is no database in {}: start `gatepass serve` first, or name its folder with --data-dir", .0.display())]
+    NoDatabase(PathBuf),
+}
+
+/// The data folder.
+#[derive(Clone, Debug)]
+pub struct DataFolder(PathBuf);
+
+impl DataFolder {
+    /// The folder at `path`, made (0700) if it does not exist.
+    ///
+    /// # Errors
+    /// It cannot be made or written, or others may read it.
+    pub fn open_or_create(path: &Path) -> Result<Self, FolderError> {
+        create_private_dir(path)?;
+        let folder = Self::open(path)?;
+        // Found out now, with a sentence, rather than as a database error.
+        drop(folder.create_file("gatepass.db")?);
+        Ok(folder)
+    }
+
+    /// The existing folder at `path`, with its database.
+    ///
+    /// # Errors
+    /// There is none, or others may read it.
+    pub fn open_existing(path: &Path) -> Result<Self, FolderError> {
+        if !path.join("gatepass.db").is_file() {
+            return Err(FolderError::NoDatabase(path.to_owned()));
+        }
+        Self::open(path)
+    }
+
+    fn open(path: &Path) -> Result<Self, FolderError> {
+        let path = path.canonicalize().map_err(|source| unreadable(path, source))?;
+        let metadata = path.metadata().map_err(|source| unreadable(&path, source))?;
+        if !metadata.is_dir() {
+            return Err(FolderError::NoFolder(path));
+        }
+        if metadata.mode() & 0o077 != 0 {
+            return Err(FolderError::OpenToOthers(path));
+        }
+        Ok(Self(path))
+    }
+
+    /// The absolute path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The database's file.
+    pub fn database(&self) -> PathBuf {
+        self.0.join("gatepass.db")
+    }
+
+    /// The first admin's password, until it is changed.
+    pub fn initial_password(&self) -> PathBuf {
+        self.0.join("initial-admin-password")
+    }
+
+    /// The first admin's token, until the password is changed.
+    pub fn initial_token(&self) -> PathBuf {
+        self.0.join("initial-admin-token")
+    }
+
+    /// The token that `gatepass user recover` makes.
+    pub fn recovery_token(&self) -> PathBuf {
+        self.0.join("recovery-token")
+    }
+
+    /// The key of the audit's chain.
+    pub fn audit_key(&self) -> PathBuf {
+        self.0.join("audit.key")
+    }
+
+    /// Keeps a second server out, as long as the file lives.
+    ///
+    /// # Errors
+    /// Another server is in.
+    pub fn lock(&self) -> Result<File, FolderError> {
+        let file = self.create_file("serve.lock")?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(FolderError::InUse(self.0.clone())),
+            Err(TryLockError::Error(source)) => Err(unwritable(&self.0.join("serve.lock"), source)),
+        }
+    }
+
+    fn create_file(&self, name: &str) -> Result<File, FolderError> {
+        let path = self.0.join(name);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options.open(&path).map_err(|source| unwritable(&path, source))
+    }
+}
+
+/// Makes the folder at `path` and those above it, 0700, unless it exists.
+///
+/// # Errors
+/// It cannot be made.
+pub fn create_private_dir(path: &Path) -> Result<(), FolderError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| unwritable(path, source))
+}
+
+/// Puts `content` at `path`, 0600, whole or not at all, and durably. What stood there before, file or link, is replaced
+/// and never followed or written to.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FolderError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".new");
+    let temporary = folder.join(name);
+    replace(&temporary, path, folder, content).map_err(|source| {
+        // Nothing of a half-written secret stays behind.
+        let _ = fs::remove_file(&temporary);
+        unwritable(path, source)
+    })
+}
+
+fn replace(temporary: &Path, path: &Path, folder: &Path, content: &[u8]) -> io::Result<()> {
+    // Left over from a crash. Removing a link removes the link.
+    remove_if_there(temporary)?;
+    // create_new is O_EXCL, which fails on a link rather than follow it.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(temporary, path)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Removes a file or link, if there is one.
+///
+/// # Errors
+/// It is there and cannot be removed.
+pub fn remove_private(path: &Path) -> Result<(), FolderError> {
+    remove_if_there(path).map_err(|source| unwritable(path, source))
+}
+
+/// The content of a file, or `None` if there is none.
+///
+/// # Errors
+/// It is there and cannot be read.
+pub fn read_private(path: &Path) -> Result<Option<Vec<u8>>, FolderError> {
+    match fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(unreadable(path, source)),
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn unwritable(path: &Path, source: io::Error) -> FolderError {
+    FolderError::Unwritable { path: path.to_owned(), source }
+}
+
+fn unreadable(path: &Path, source: io::Error) -> FolderError {
+    FolderError::Unreadable { path: path.to_owned(), source }
+}

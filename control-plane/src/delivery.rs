@@ -1,0 +1,75 @@
+//! Delivery: what the filter is to enforce follows the database.
+//!
+//! One loop compares the version in the database with the one delivered last. A crash between commit and write, a
+//! failed write and a change by another process are so made good in the same way.
+
+pub mod ecds;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::signal::DeliverySignal;
+use crate::snapshot::Snapshot;
+use crate::store::{Store, StoreError};
+use ecds::EcdsFile;
+
+/// How often the database is looked at without being asked to, for changes by other processes.
+const POLL: Duration = Duration::from_millis(500);
+
+/// The loop's parts.
+pub struct Delivery {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Who asks and who waits.
+    pub signal: Arc<DeliverySignal>,
+    /// Where snapshots go.
+    pub target: EcdsFile,
+}
+
+impl Delivery {
+    /// Delivers the present snapshot, then every later one, until it is dropped.
+    pub async fn run(self) {
+        let mut failing = false;
+        loop {
+            match self.catch_up().await {
+                Ok(()) if failing => {
+                    failing = false;
+                    tracing::info!("delivery works again");
+                }
+                Ok(()) => {}
+                // Once per change of state: the loop tries again twice a second.
+                Err(error) if !failing => {
+                    failing = true;
+                    tracing::error!(%error, "delivery failed; it is tried again until it works");
+                }
+                Err(_) => {}
+            }
+            // A timeout is the poll.
+            let _ = tokio::time::timeout(POLL, self.signal.wanted()).await;
+        }
+    }
+
+    /// Delivers the database's snapshot if it is not the one delivered last.
+    ///
+    /// # Errors
+    /// The database or the target failed.
+    pub async fn catch_up(&self) -> Result<(), String> {
+        let mut tx = self.store.read().await.map_err(|error| error.to_string())?;
+        let version = tx.version().await.and_then(|version| version.ok_or(StoreError::Unreadable("epoch")));
+        let version = version.map_err(|error| error.to_string())?;
+        if self.signal.delivered().as_ref() == Some(&version) {
+            return Ok(());
+        }
+        let snapshot =
+            Snapshot::build(tx.as_mut(), self.clock.now()).await.map_err(|error| error.to_string())?;
+        drop(tx);
+        snapshot.check().map_err(|error| format!("the snapshot would be refused: {error}"))?;
+        self.target.write(&snapshot).await?;
+        tracing::info!(epoch = %snapshot.version.epoch, revision = snapshot.version.revision, "delivered");
+        self.signal.deliver(snapshot.version);
+        Ok(())
+    }
+}

@@ -1,0 +1,10 @@
+//! The rules, without database, clock or HTTP.
+
+pub mod address;
+pub mod audit;
+pub mod authority;
+pub mod settings;
+pub mod text;
+pub mod token;
+pub mod user;
+pub mod validity;

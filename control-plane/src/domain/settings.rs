@@ -1,0 +1,195 @@
+//! The system-wide settings.
+
+use gatepass::config::wire::{IdentityHeaders, Mode, ScopeRule, UniqueMap};
+use gatepass::token::{DEFAULT_PREFIX, MAX_PREFIXES, Prefix};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::address::{IpList, MAX_GLOBAL_ENTRIES};
+use super::validity::Validity;
+
+/// The built-in scope, which cannot be removed.
+pub const READ_ONLY: &str = "read_only";
+/// The largest `max_tokens_per_user`.
+pub const MAX_TOKENS_PER_USER: u32 = 10_000;
+
+/// What admins decide for everyone. The field names are those of the REST contract and of the database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The longest validity that anyone may choose.
+    pub max_validity: Validity,
+    /// Whether days and dates within the bound may be chosen.
+    pub custom_validity: bool,
+    /// Where credentials may come from; empty is everywhere.
+    pub allowed_ips: IpList,
+    /// Whether Basic credentials that are no token go upstream.
+    pub password_auth: bool,
+    /// Whether others than admins are barred from creating tokens.
+    pub only_admins_create_tokens: bool,
+    /// Whether token managers may create them nevertheless.
+    pub managers_create_tokens: bool,
+    /// Whether others than admins may use tokens while only admins create them.
+    pub users_may_use_tokens: bool,
+    /// Named scopes.
+    pub scopes: UniqueMap<Vec<ScopeRule>>,
+    /// Most active tokens of one user.
+    pub max_tokens_per_user: u32,
+    /// Requests without credentials.
+    pub anonymous: Mode,
+    /// Bearer values that are no token, and other schemes.
+    pub foreign_credentials: Mode,
+    /// Prefixes of paths that want credentials.
+    pub protected_paths: Vec<String>,
+    /// Further headers whose whole value is a token.
+    pub token_headers: Vec<String>,
+    /// Headers that tell the upstream who was verified.
+    pub identity_headers: IdentityHeaders,
+    /// Whether the credentials of an admitted token go upstream as well.
+    pub forward_authorization: bool,
+    /// What tokens start with; new ones with the first.
+    pub token_prefixes: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let methods = ["GET", "HEAD", "OPTIONS"].map(str::to_owned).to_vec();
+        let read_only = vec![ScopeRule { methods, paths: None }];
+        Self {
+            max_validity: Validity::OneYear,
+            custom_validity: false,
+            allowed_ips: IpList::default(),
+            password_auth: false,
+            only_admins_create_tokens: false,
+            managers_create_tokens: false,
+            users_may_use_tokens: true,
+            scopes: UniqueMap([(READ_ONLY.to_owned(), read_only)].into()),
+            max_tokens_per_user: 100,
+            anonymous: Mode::Refuse,
+            foreign_credentials: Mode::Refuse,
+            protected_paths: vec!["/".to_owned()],
+            token_headers: Vec::new(),
+            identity_headers: IdentityHeaders::default(),
+            forward_authorization: false,
+            token_prefixes: vec![DEFAULT_PREFIX.to_owned()],
+        }
+    }
+}
+
+/// Why settings were refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidSettings {
+    /// The setting, such as `allowed_ips[2]`.
+    pub field: String,
+    /// What would be right.
+    pub problem: String,
+}
+
+impl Settings {
+    /// These settings with every given one replaced whole.
+    ///
+    /// # Errors
+    /// The first unknown or malformed setting.
+    pub fn patched(&self, patch: &UniqueMap<Value>) -> Result<Self, InvalidSettings> {
+        let mut all = serde_json::to_value(self).unwrap_or_default();
+        for (name, value) in &patch.0 {
+            match all.get_mut(name) {
+                Some(setting) => *setting = value.clone(),
+                None => return Err(invalid(name, "is no setting")),
+            }
+        }
+        let patched: Self = serde_path_to_error::deserialize(&all)
+            .map_err(|error| invalid(&error.path().to_string(), error.inner()))?;
+        patched.check()?;
+        Ok(patched)
+    }
+
+    /// The prefixes of known tokens; new ones take the first.
+    pub fn prefixes(&self) -> Vec<Prefix> {
+        self.token_prefixes.iter().filter_map(|text| text.parse().ok()).collect()
+    }
+
+    /// What the plugin configuration does not know and its parser can therefore not check.
+    fn check(&self) -> Result<(), InvalidSettings> {
+        if self.allowed_ips.len() > MAX_GLOBAL_ENTRIES {
+            return Err(invalid("allowed_ips", format!("has more than {MAX_GLOBAL_ENTRIES} CIDRs")));
+        }
+        if !(1..=MAX_TOKENS_PER_USER).contains(&self.max_tokens_per_user) {
+            return Err(invalid("max_tokens_per_user", format!("must be 1 to {MAX_TOKENS_PER_USER}")));
+        }
+        if !self.scopes.0.contains_key(READ_ONLY) {
+            return Err(invalid("scopes", "must keep the built-in scope read_only"));
+        }
+        if !(1..=MAX_PREFIXES).contains(&self.token_prefixes.len()) {
+            return Err(invalid("token_prefixes", format!("must have 1 to {MAX_PREFIXES} entries")));
+        }
+        for (place, text) in self.token_prefixes.iter().enumerate() {
+            text.parse::<Prefix>().map_err(|error| invalid(&format!("token_prefixes[{place}]"), error))?;
+        }
+        Ok(())
+    }
+}
+
+fn invalid(field: &str, problem: impl std::fmt::Display) -> InvalidSettings {
+    InvalidSettings { field: field.to_owned(), problem: problem.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn patch(value: &Value) -> Result<Settings, InvalidSettings> {
+        let patch: UniqueMap<Value> = serde_json::from_str(&value.to_string()).unwrap();
+        Settings::default().patched(&patch)
+    }
+
+    #[test]
+    fn defaults_are_the_safe_ones() {
+        let defaults = json!({
+            "max_validity": "P1Y", "custom_validity": false, "allowed_ips": [], "password_auth": false,
+            "only_admins_create_tokens": false, "managers_create_tokens": false, "users_may_use_tokens": true,
+            "scopes": {"read_only": [{"methods": ["GET", "HEAD", "OPTIONS"]}]}, "max_tokens_per_user": 100,
+            "anonymous": "refuse", "foreign_credentials": "refuse", "protected_paths": ["/"], "token_headers": [],
+            "identity_headers": {"user": "x-gatepass-user", "token_id": "x-gatepass-token-id"},
+            "forward_authorization": false, "token_prefixes": ["gp_"],
+        });
+        assert_eq!(serde_json::to_value(Settings::default()).unwrap(), defaults);
+        assert_eq!(patch(&defaults), Ok(Settings::default()));
+        assert_eq!(patch(&json!({})), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn a_given_setting_replaces_the_old_one_whole() {
+        let scopes =
+            json!({"read_only": [{"methods": ["GET"]}], "ci": [{"methods": ["POST"], "paths": ["/a/"]}]});
+        let patched = patch(&json!({"scopes": scopes, "max_validity": "never"})).unwrap();
+        assert_eq!(serde_json::to_value(&patched.scopes).unwrap(), scopes);
+        assert_eq!(
+            Settings { scopes: Settings::default().scopes, max_validity: Validity::OneYear, ..patched },
+            Settings::default()
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (value, field) in [
+            (json!({"colour": 1}), "colour"),
+            (json!({"max_validity": "P3Y"}), "max_validity"),
+            (json!({"max_validity": null}), "max_validity"),
+            (json!({"password_auth": "yes"}), "password_auth"),
+            (json!({"allowed_ips": ["10.0.0.1", "x"]}), "allowed_ips[1]"),
+            (json!({"scopes": {}}), "scopes"),
+            (json!({"scopes": {"read_only": [{"methods": [], "verbs": []}]}}), "scopes.read_only[0].verbs"),
+            (json!({"max_tokens_per_user": 0}), "max_tokens_per_user"),
+            (json!({"max_tokens_per_user": 10_001}), "max_tokens_per_user"),
+            (json!({"max_tokens_per_user": -1}), "max_tokens_per_user"),
+            (json!({"anonymous": "allow"}), "anonymous"),
+            (json!({"token_prefixes": []}), "token_prefixes"),
+            (json!({"token_prefixes": ["gp_", "a b"]}), "token_prefixes[1]"),
+            (json!({"identity_headers": {"users": "x"}}), "identity_headers.users"),
+        ] {
+            assert_eq!(patch(&value).unwrap_err().field, field, "{value}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! People.
+
+use gatepass::names::check_user_name;
+use serde::{Deserialize, Serialize};
+use unicase::UniCase;
+use unicode_normalization::UnicodeNormalization as _;
+
+/// What a person may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Manages own tokens.
+    User,
+    /// Manages the tokens of everyone but admins.
+    TokenManager,
+    /// Manages everything.
+    Admin,
+}
+
+impl Role {
+    /// The name that is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::TokenManager => "token_manager",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::User, Self::TokenManager, Self::Admin].into_iter().find(|role| role.as_str() == name)
+    }
+}
+
+/// One person. Never deleted, only deactivated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The database's id.
+    pub id: i64,
+    /// The name, which never changes.
+    pub name: String,
+    /// What the person may do.
+    pub role: Role,
+    /// Whether the person's tokens work.
+    pub active: bool,
+    /// How the person is shown.
+    pub display_name: Option<String>,
+    /// Where mail goes.
+    pub email: Option<String>,
+    /// Unix time in seconds.
+    pub created_at: i64,
+}
+
+/// Actors of the audit that are no people. Nobody may have such a name.
+pub mod system_actor {
+    /// The first start of an empty database.
+    pub const FIRST_START: &str = "first-start";
+    /// Whoever can write to the data folder.
+    pub const DATA_FOLDER: &str = "data-folder";
+}
+
+/// The key under which a name is unique: canonical caseless matching (Unicode 3.13, D145).
+pub fn name_key(name: &str) -> String {
+    let decomposed: String = name.nfd().collect();
+    UniCase::unicode(decomposed).to_folded_case().nfc().collect()
+}
+
+/// Checks the name of a new user.
+///
+/// # Errors
+/// What a name should look like.
+pub fn check_new_name(name: &str) -> Result<(), String> {
+    check_user_name(name).map_err(|error| error.to_string())?;
+    let key = name_key(name);
+    if key == system_actor::FIRST_START || key == system_actor::DATA_FOLDER {
+        return Err("this name is kept for the audit".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_differ_only_in_case_or_composition_share_a_key() {
+        for (one, other) in [
+            ("fred", "FRED"),
+            ("Maße", "MASSE"),
+            ("Jo\u{308}rg", "JÖRG"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+            ("ǰ", "J\u{30c}"),
+        ] {
+            assert_eq!(name_key(one), name_key(other), "{one} {other}");
+        }
+        for (one, other) in [("fred", "freda"), ("jorg", "jörg"), ("ı", "i")] {
+            assert_ne!(name_key(one), name_key(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn actors_of_the_audit_are_no_user_names() {
+        assert!(check_new_name("fred").is_ok());
+        for bad in ["data-folder", "Data-Folder", "first-start", "a:b", ""] {
+            assert!(check_new_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn roles_are_stored_by_their_name() {
+        for role in [Role::User, Role::TokenManager, Role::Admin] {
+            assert_eq!(Role::from_name(role.as_str()), Some(role));
+            assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
+        }
+        assert_eq!(Role::from_name("root"), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! What a use case answers when it does not do what it was asked. The edges turn it into replies.
+
+use crate::data_folder::FolderError;
+use crate::domain::authority::Denial;
+use crate::domain::settings::InvalidSettings;
+use crate::domain::validity::InvalidValidity;
+use crate::random::RandomError;
+use crate::store::StoreError;
+
+/// Why a use case did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller is not known: 401.
+    #[error(transparent)]
+    Unauthenticated(#[from] Unauthenticated),
+    /// The caller may not: 403.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    /// What was asked for does not exist, or the caller may not know of it: 404.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// A field is wrong: 400.
+    #[error("{field}: {problem}")]
+    Invalid {
+        /// The field's path.
+        field: String,
+        /// What would be right.
+        problem: String,
+    },
+    /// The present state does not allow it: 409.
+    #[error("{problem}")]
+    Conflict {
+        /// The code that scripts see.
+        code: &'static str,
+        /// What stands against it.
+        problem: String,
+    },
+    /// `If-Match` names another version: 412.
+    #[error("somebody else has changed this in the meantime: read it again")]
+    Stale,
+    /// Something failed that is no fault of the caller: 500. The cause is for the log.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// An error at `field`.
+    pub fn invalid(field: impl Into<String>, problem: impl std::fmt::Display) -> Self {
+        Self::Invalid { field: field.into(), problem: problem.to_string() }
+    }
+}
+
+/// Why a caller is not known. Each has its own code, sent with 401.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unauthenticated {
+    /// No `Authorization`.
+    #[error("send Authorization: Bearer TOKEN, or Basic with user name and token")]
+    Missing,
+    /// `Authorization` against the grammar.
+    #[error("Authorization must be Bearer TOKEN, or Basic with user name and token")]
+    Malformed,
+    /// No such token, or not this user's.
+    #[error("these credentials are not known")]
+    Unknown,
+    /// The owner is deactivated.
+    #[error("the token's owner is deactivated")]
+    UserInactive,
+    /// The settings bar the owner from using tokens.
+    #[error("the settings do not let the token's owner use tokens")]
+    UseNotAllowed,
+    /// Past its expiry.
+    #[error("the token has expired")]
+    Expired,
+    /// Outside the token's IP list.
+    #[error("the token may not be used from this address")]
+    IpNotAllowed,
+}
+
+impl Unauthenticated {
+    /// The code that scripts see; the filter's where it has the same reason.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "credentials_missing",
+            Self::Malformed => "authorization_malformed",
+            Self::Unknown => "credentials_unknown",
+            Self::UserInactive => "user_inactive",
+            Self::UseNotAllowed => "use_not_allowed",
+            Self::Expired => "token_expired",
+            Self::IpNotAllowed => "ip_not_allowed",
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<RandomError> for Error {
+    fn from(error: RandomError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<FolderError> for Error {
+    fn from(error: FolderError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<InvalidValidity> for Error {
+    fn from(error: InvalidValidity) -> Self {
+        Self::invalid(error.field, error.problem)
+    }
+}
+
+impl From<InvalidSettings> for Error {
+    fn from(error: InvalidSettings) -> Self {
+        Self::invalid(error.field, error.problem)
+    }
+}

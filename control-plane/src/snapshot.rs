@@ -1,0 +1,142 @@
+//! The plugin configuration that the filter is to enforce, from the state of the database.
+
+use gatepass::config::ConfigError;
+use gatepass::config::wire;
+use gatepass::policy::Policy;
+use jiff::Timestamp;
+
+use crate::callers::Caller;
+use crate::context::Context;
+use crate::domain::authority::{administers, may_use};
+use crate::domain::settings::Settings;
+use crate::domain::token::Token;
+use crate::error::Error;
+use crate::store::{StoreError, Transaction, Version};
+
+/// How long after its expiry a token stays known, in seconds: its user then reads `token_expired` rather than
+/// `credentials_unknown`.
+const KEPT_AFTER_EXPIRY: i64 = 30 * 24 * 60 * 60;
+
+/// One published state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// Which one.
+    pub version: Version,
+    /// The plugin configuration's JSON.
+    pub json: String,
+}
+
+impl Snapshot {
+    /// The snapshot of what `tx` sees.
+    ///
+    /// # Errors
+    /// The database failed, or has not been set up.
+    pub async fn build(tx: &mut dyn Transaction, now: Timestamp) -> Result<Self, Error> {
+        let version = tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
+        let settings = tx.settings().await?.settings;
+        let now = now.as_second();
+        let tokens = tx.unrevoked_tokens(now.saturating_sub(KEPT_AFTER_EXPIRY)).await?;
+        let configuration = configuration(&version, &settings, &tokens, now);
+        let json = serde_json::to_string(&configuration)
+            .map_err(|error| Error::Internal(format!("the snapshot could not be written: {error}")))?;
+        Ok(Self { version, json })
+    }
+
+    /// Has the filter's own rules read it.
+    ///
+    /// # Errors
+    /// What the filter would refuse, named by the field that the caller knows.
+    pub fn check(&self) -> Result<(), Error> {
+        Policy::parse(self.json.as_bytes())
+            .map(drop)
+            .map_err(|error| Error::invalid(callers_field(&error), error.problem))
+    }
+}
+
+/// The present snapshot. It holds every token's digest and owner, so it is for admins.
+///
+/// # Errors
+/// The caller is no admin.
+pub async fn show(context: &Context, caller: &Caller) -> Result<Snapshot, Error> {
+    administers(caller.principal())?;
+    let mut tx = context.store.read().await?;
+    Snapshot::build(tx.as_mut(), context.clock.now()).await
+}
+
+fn configuration(
+    version: &Version,
+    settings: &Settings,
+    tokens: &[Token],
+    now: i64,
+) -> wire::PluginConfiguration {
+    wire::PluginConfiguration {
+        version: wire::Integer(wire::VERSION),
+        epoch: version.epoch.clone(),
+        revision: version.revision.to_string(),
+        settings: wire::Settings {
+            anonymous: settings.anonymous,
+            password_auth: if settings.password_auth { wire::Mode::Forward } else { wire::Mode::Refuse },
+            foreign_credentials: settings.foreign_credentials,
+            allowed_ips: settings.allowed_ips.to_strings(),
+            protected_paths: settings.protected_paths.clone(),
+            identity_headers: settings.identity_headers.clone(),
+            forward_authorization: settings.forward_authorization,
+            token_headers: settings.token_headers.clone(),
+            token_prefixes: settings.token_prefixes.clone(),
+        },
+        scopes: settings.scopes.clone(),
+        tokens: tokens.iter().map(|token| wire_token(token, settings, now)).collect(),
+        report: None,
+    }
+}
+
+fn wire_token(token: &Token, settings: &Settings, now: i64) -> wire::Token {
+    wire::Token {
+        id: token.id.clone(),
+        sha256: token.digest.to_string(),
+        user: token.owner.clone(),
+        expires_at: token.expires_at.map(|end| wire::Integer(u64::try_from(end).unwrap_or(0))),
+        // An expired token is refused before its scope is asked for: it keeps no scope from being removed.
+        scope: token.scope.clone().filter(|_| !token.is_expired(now)),
+        allowed_ips: token.allowed_ips.to_strings(),
+        refuse: stated_refusal(token, settings),
+    }
+}
+
+fn stated_refusal(token: &Token, settings: &Settings) -> Option<wire::StatedRefusal> {
+    if !token.owner_active {
+        Some(wire::StatedRefusal::UserInactive)
+    } else if !may_use(token.owner_role, settings) {
+        Some(wire::StatedRefusal::UseNotAllowed)
+    } else {
+        None
+    }
+}
+
+/// `settings.protected_paths[0]` → `protected_paths[0]`, `tokens[3].allowed_ips[0]` → `allowed_ips[0]`.
+fn callers_field(error: &ConfigError) -> String {
+    let field = error.field.as_str();
+    if let Some(setting) = field.strip_prefix("settings.") {
+        return setting.to_owned();
+    }
+    let of_token = field.strip_prefix("tokens[").and_then(|rest| rest.split_once("]."));
+    of_token.map_or(field, |(_, own)| own).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_those_that_the_caller_sent() {
+        for (published, sent) in [
+            ("settings.protected_paths[0]", "protected_paths[0]"),
+            ("scopes.ci[0].methods", "scopes.ci[0].methods"),
+            ("tokens[3].allowed_ips[0]", "allowed_ips[0]"),
+            ("tokens[3]", "tokens[3]"),
+            ("", ""),
+        ] {
+            assert_eq!(callers_field(&ConfigError::new(published, "")), sent);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Where users, tokens, settings and audit are kept. The trait is what the use cases know; each database is one file
+//! beside [`sqlite`].
+//!
+//! "Not found" is `Ok(None)`; `Err` means that the database failed.
+
+pub mod sqlite;
+
+use async_trait::async_trait;
+use gatepass::token::Digest;
+
+use crate::domain::audit::{Entry, Head};
+use crate::domain::settings::Settings;
+use crate::domain::token::{State, Token};
+use crate::domain::user::User;
+
+/// The database failed, or holds what this program did not write. The cause is for the log, not for clients.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A row holds what this program did not write.
+    #[error("the database holds an unreadable {0}")]
+    Unreadable(&'static str),
+    /// The schema was made by a newer program.
+    #[error(
+        "the database was written by a newer gatepass: start that version, or restore a backup made before it"
+    )]
+    Newer,
+    /// The schema could not be brought up to date.
+    #[error("the database's schema could not be brought up to date: {0}")]
+    Migration(sqlx::migrate::MigrateError),
+}
+
+/// The life of a database, and the state of what the filter sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Random; made with the database. Revisions are compared only within one epoch.
+    pub epoch: String,
+    /// Grows with each change that the filter may see.
+    pub revision: u64,
+}
+
+/// Settings with the number of their changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredSettings {
+    /// The settings.
+    pub settings: Settings,
+    /// 1, 2, 3, …
+    pub version: i64,
+}
+
+/// Which tokens a list holds. All conditions must hold.
+#[derive(Clone, Debug, Default)]
+pub struct TokenFilter {
+    /// Only of this owner.
+    pub owner_id: Option<i64>,
+    /// None of admins, but for this one's own.
+    pub no_admins_but: Option<i64>,
+    /// Only in this state at `now`.
+    pub state: Option<State>,
+    /// Unix time in seconds.
+    pub now: i64,
+    /// Only those whose id sorts before this one.
+    pub before: Option<String>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// A database.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Opens a transaction that sees one state and changes nothing.
+    async fn read(&self) -> Result<Box<dyn Transaction>, StoreError>;
+    /// Opens a transaction that no other writer runs beside. Dropped without commit, it changes nothing.
+    async fn write(&self) -> Result<Box<dyn Transaction>, StoreError>;
+}
+
+/// One transaction.
+#[async_trait]
+pub trait Transaction: Send {
+    /// Epoch and revision; `None` in a new database.
+    async fn version(&mut self) -> Result<Option<Version>, StoreError>;
+    /// Writes the first epoch, at revision 0, and the first settings, at version 1.
+    async fn initialise(&mut self, epoch: &str, settings: &Settings) -> Result<(), StoreError>;
+    /// Starts another epoch.
+    async fn replace_epoch(&mut self, epoch: &str) -> Result<(), StoreError>;
+    /// Raises the revision by one and returns it.
+    async fn raise_revision(&mut self) -> Result<u64, StoreError>;
+
+    /// The settings.
+    async fn settings(&mut self) -> Result<StoredSettings, StoreError>;
+    /// Replaces the settings and raises their version.
+    async fn replace_settings(&mut self, settings: &Settings) -> Result<(), StoreError>;
+
+    /// The user of exactly this name.
+    async fn user(&mut self, name: &str) -> Result<Option<User>, StoreError>;
+    /// The user whose name has this key (see [`crate::domain::user::name_key`]).
+    async fn user_by_key(&mut self, key: &str) -> Result<Option<User>, StoreError>;
+    /// Users ordered by key, after `after`, at most `limit`.
+    async fn users(&mut self, after: Option<&str>, limit: i64) -> Result<Vec<User>, StoreError>;
+    /// Whether there is any user.
+    async fn has_users(&mut self) -> Result<bool, StoreError>;
+    /// How many active admins there are.
+    async fn active_admins(&mut self) -> Result<i64, StoreError>;
+    /// Adds a user (`user.id` is ignored) and returns the id.
+    async fn insert_user(&mut self, user: &User, password_hash: Option<&str>) -> Result<i64, StoreError>;
+    /// Writes role, active, display name and mail address of the user with this id.
+    async fn update_user(&mut self, user: &User) -> Result<(), StoreError>;
+    /// Writes the password's hash.
+    async fn set_password_hash(&mut self, user_id: i64, hash: &str) -> Result<(), StoreError>;
+
+    /// The token of this id.
+    async fn token(&mut self, id: &str) -> Result<Option<Token>, StoreError>;
+    /// The token of this digest.
+    async fn token_by_digest(&mut self, digest: &Digest) -> Result<Option<Token>, StoreError>;
+    /// A list, newest first.
+    async fn tokens(&mut self, filter: &TokenFilter) -> Result<Vec<Token>, StoreError>;
+    /// All tokens that are not revoked and not past their expiry at `expired_after`, ordered by id.
+    async fn unrevoked_tokens(&mut self, expired_after: i64) -> Result<Vec<Token>, StoreError>;
+    /// All tokens of one owner that are not revoked, ordered by id.
+    async fn unrevoked_tokens_of(&mut self, owner_id: i64) -> Result<Vec<Token>, StoreError>;
+    /// How many tokens of one owner are active at `now`.
+    async fn active_tokens_of(&mut self, owner_id: i64, now: i64) -> Result<i64, StoreError>;
+    /// Names of the scopes of tokens that are active at `now`.
+    async fn scopes_in_use(&mut self, now: i64) -> Result<Vec<String>, StoreError>;
+    /// Adds a token.
+    async fn insert_token(&mut self, token: &Token) -> Result<(), StoreError>;
+    /// Marks a token as revoked; `false` when there is none that is not.
+    async fn revoke_token(&mut self, id: &str, at: i64, by: &str) -> Result<bool, StoreError>;
+
+    /// The end of the audit's chain.
+    async fn audit_head(&mut self) -> Result<Head, StoreError>;
+    /// Adds an entry.
+    async fn append_audit(&mut self, entry: &Entry) -> Result<(), StoreError>;
+    /// Entries after `after`, oldest first, at most `limit`.
+    async fn audit_after(&mut self, after: i64, limit: i64) -> Result<Vec<Entry>, StoreError>;
+    /// Entries before `before` (all without it), newest first, at most `limit`.
+    async fn audit_before(&mut self, before: Option<i64>, limit: i64) -> Result<Vec<Entry>, StoreError>;
+
+    /// Makes all changes durable.
+    async fn commit(self: Box<Self>) -> Result<(), StoreError>;
+}

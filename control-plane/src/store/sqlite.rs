@@ -1,0 +1,217 @@
+//! The database in one SQLite file.
+
+mod audit;
+mod meta;
+mod tokens;
+mod users;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gatepass::token::Digest;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{SqlSafeStr as _, Sqlite};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::{Store, StoreError, StoredSettings, TokenFilter, Transaction, Version};
+use crate::domain::audit::{Entry, Head};
+use crate::domain::settings::Settings;
+use crate::domain::token::Token;
+use crate::domain::user::User;
+
+/// How long a writer waits for a writer in another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECTIONS: u32 = 8;
+
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "initial", include_str!("../../migrations/0001_initial.sql"))];
+
+/// The database in one SQLite file.
+#[derive(Clone)]
+pub struct SqliteStore {
+    pool: SqlitePool,
+    // Writers of this process queue here in order, rather than poll the file's lock.
+    writers: Arc<Mutex<()>>,
+}
+
+impl SqliteStore {
+    /// Opens the existing file at `path` and brings its schema up to date. An empty file becomes a new database. The
+    /// files that SQLite puts beside it get the mode of the file itself.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or its schema is newer than this program.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(false)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A change that was answered survives a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
+        migrator().run(&pool).await.map_err(|error| match error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer,
+            other => StoreError::Migration(other),
+        })?;
+        Ok(Self { pool, writers: Arc::default() })
+    }
+
+    /// Closes the file; SQLite then folds its journal into it.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+fn migrator() -> Migrator {
+    let migration = |(version, name, sql): &(i64, &'static str, &'static str)| {
+        Migration::new(*version, (*name).into(), MigrationType::Simple, (*sql).into_sql_str(), false)
+    };
+    Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn read(&self) -> Result<Box<dyn Transaction>, StoreError> {
+        let inner = self.pool.begin().await?;
+        Ok(Box::new(SqliteTransaction { inner, _turn: None }))
+    }
+
+    async fn write(&self) -> Result<Box<dyn Transaction>, StoreError> {
+        let turn = Arc::clone(&self.writers).lock_owned().await;
+        let inner = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        Ok(Box::new(SqliteTransaction { inner, _turn: Some(turn) }))
+    }
+}
+
+struct SqliteTransaction {
+    inner: sqlx::Transaction<'static, Sqlite>,
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+#[async_trait]
+impl Transaction for SqliteTransaction {
+    async fn version(&mut self) -> Result<Option<Version>> {
+        meta::version(&mut self.inner).await
+    }
+
+    async fn initialise(&mut self, epoch: &str, settings: &Settings) -> Result<()> {
+        meta::initialise(&mut self.inner, epoch, settings).await
+    }
+
+    async fn replace_epoch(&mut self, epoch: &str) -> Result<()> {
+        meta::replace_epoch(&mut self.inner, epoch).await
+    }
+
+    async fn raise_revision(&mut self) -> Result<u64> {
+        meta::raise_revision(&mut self.inner).await
+    }
+
+    async fn settings(&mut self) -> Result<StoredSettings> {
+        meta::settings(&mut self.inner).await
+    }
+
+    async fn replace_settings(&mut self, settings: &Settings) -> Result<()> {
+        meta::replace_settings(&mut self.inner, settings).await
+    }
+
+    async fn user(&mut self, name: &str) -> Result<Option<User>> {
+        let found = users::by_key(&mut self.inner, &crate::domain::user::name_key(name)).await?;
+        Ok(found.filter(|user| user.name == name))
+    }
+
+    async fn user_by_key(&mut self, key: &str) -> Result<Option<User>> {
+        users::by_key(&mut self.inner, key).await
+    }
+
+    async fn users(&mut self, after: Option<&str>, limit: i64) -> Result<Vec<User>> {
+        users::list(&mut self.inner, after, limit).await
+    }
+
+    async fn has_users(&mut self) -> Result<bool> {
+        users::any(&mut self.inner).await
+    }
+
+    async fn active_admins(&mut self) -> Result<i64> {
+        users::active_admins(&mut self.inner).await
+    }
+
+    async fn insert_user(&mut self, user: &User, password_hash: Option<&str>) -> Result<i64> {
+        users::insert(&mut self.inner, user, password_hash).await
+    }
+
+    async fn update_user(&mut self, user: &User) -> Result<()> {
+        users::update(&mut self.inner, user).await
+    }
+
+    async fn set_password_hash(&mut self, user_id: i64, hash: &str) -> Result<()> {
+        users::set_password_hash(&mut self.inner, user_id, hash).await
+    }
+
+    async fn token(&mut self, id: &str) -> Result<Option<Token>> {
+        tokens::by_id(&mut self.inner, id).await
+    }
+
+    async fn token_by_digest(&mut self, digest: &Digest) -> Result<Option<Token>> {
+        tokens::by_digest(&mut self.inner, digest).await
+    }
+
+    async fn tokens(&mut self, filter: &TokenFilter) -> Result<Vec<Token>> {
+        tokens::list(&mut self.inner, filter).await
+    }
+
+    async fn unrevoked_tokens(&mut self, expired_after: i64) -> Result<Vec<Token>> {
+        tokens::unrevoked(&mut self.inner, expired_after).await
+    }
+
+    async fn unrevoked_tokens_of(&mut self, owner_id: i64) -> Result<Vec<Token>> {
+        tokens::unrevoked_of(&mut self.inner, owner_id).await
+    }
+
+    async fn active_tokens_of(&mut self, owner_id: i64, now: i64) -> Result<i64> {
+        tokens::active_of(&mut self.inner, owner_id, now).await
+    }
+
+    async fn scopes_in_use(&mut self, now: i64) -> Result<Vec<String>> {
+        tokens::scopes_in_use(&mut self.inner, now).await
+    }
+
+    async fn insert_token(&mut self, token: &Token) -> Result<()> {
+        tokens::insert(&mut self.inner, token).await
+    }
+
+    async fn revoke_token(&mut self, id: &str, at: i64, by: &str) -> Result<bool> {
+        tokens::revoke(&mut self.inner, id, at, by).await
+    }
+
+    async fn audit_head(&mut self) -> Result<Head> {
+        audit::head(&mut self.inner).await
+    }
+
+    async fn append_audit(&mut self, entry: &Entry) -> Result<()> {
+        audit::append(&mut self.inner, entry).await
+    }
+
+    async fn audit_after(&mut self, after: i64, limit: i64) -> Result<Vec<Entry>> {
+        audit::after(&mut self.inner, after, limit).await
+    }
+
+    async fn audit_before(&mut self, before: Option<i64>, limit: i64) -> Result<Vec<Entry>> {
+        audit::before(&mut self.inner, before, limit).await
+    }
+
+    async fn commit(self: Box<Self>) -> Result<()> {
+        Ok(self.inner.commit().await?)
+    }
+}
+
+/// A statement that must have changed one row did not.
+fn one_row(affected: u64, what: &'static str) -> Result<()> {
+    if affected == 1 { Ok(()) } else { Err(StoreError::Unreadable(what)) }
+}

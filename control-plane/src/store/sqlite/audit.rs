@@ -1,0 +1,66 @@
+//! The table of audit entries.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
+
+use super::Result;
+use crate::domain::audit::{Draft, Entry, Head, MacBytes};
+
+pub(super) async fn head(db: &mut SqliteConnection) -> Result<Head> {
+    let row = sqlx::query("SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1").fetch_optional(db).await?;
+    row.map_or(Ok(Head::EMPTY), |row| Ok(Head { seq: row.try_get("seq")?, mac: mac(&row, "mac")? }))
+}
+
+pub(super) async fn append(db: &mut SqliteConnection, entry: &Entry) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO audit (seq, at, actor, actor_token_id, ip, action, target, detail, prev_mac, mac)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(entry.seq)
+    .bind(entry.draft.at)
+    .bind(&entry.draft.actor)
+    .bind(&entry.draft.actor_token_id)
+    .bind(&entry.draft.ip)
+    .bind(&entry.draft.action)
+    .bind(&entry.draft.target)
+    .bind(&entry.draft.detail)
+    .bind(entry.prev_mac.as_slice())
+    .bind(entry.mac.as_slice())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn after(db: &mut SqliteConnection, after: i64, limit: i64) -> Result<Vec<Entry>> {
+    let sql = "SELECT * FROM audit WHERE seq > ? ORDER BY seq LIMIT ?";
+    let rows = sqlx::query(sql).bind(after).bind(limit).fetch_all(db).await?;
+    rows.iter().map(from_row).collect()
+}
+
+pub(super) async fn before(db: &mut SqliteConnection, before: Option<i64>, limit: i64) -> Result<Vec<Entry>> {
+    let sql = "SELECT * FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?";
+    let rows = sqlx::query(sql).bind(before.unwrap_or(i64::MAX)).bind(limit).fetch_all(db).await?;
+    rows.iter().map(from_row).collect()
+}
+
+fn from_row(row: &SqliteRow) -> Result<Entry> {
+    Ok(Entry {
+        seq: row.try_get("seq")?,
+        draft: Draft {
+            at: row.try_get("at")?,
+            actor: row.try_get("actor")?,
+            actor_token_id: row.try_get("actor_token_id")?,
+            ip: row.try_get("ip")?,
+            action: row.try_get("action")?,
+            target: row.try_get("target")?,
+            detail: row.try_get("detail")?,
+        },
+        prev_mac: mac(row, "prev_mac")?,
+        mac: mac(row, "mac")?,
+    })
+}
+
+fn mac(row: &SqliteRow, column: &str) -> Result<MacBytes> {
+    // A MAC of another length was not written by this program: no MAC equals it, so that verification names it.
+    Ok(row.try_get::<&[u8], _>(column)?.try_into().unwrap_or([0xff; 32]))
+}

@@ -1,0 +1,150 @@
+//! The table of tokens.
+
+use gatepass::token::Digest;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
+
+use super::Result;
+use crate::domain::token::{State, Token};
+use crate::domain::user::Role;
+use crate::store::{StoreError, TokenFilter};
+
+/// Tokens joined with their owners, and the rest of the statement.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT t.id, t.sha256, t.user_id, u.name AS owner, u.role AS owner_role, u.active AS owner_active, ",
+            "t.creator, t.description, t.created_at, t.expires_at, t.scope, t.allowed_ips, t.hint, ",
+            "t.control_plane, t.revoked_at, t.revoked_by FROM tokens t JOIN users u ON u.id = t.user_id ",
+            $rest
+        )
+    };
+}
+
+pub(super) async fn by_id(db: &mut SqliteConnection, id: &str) -> Result<Option<Token>> {
+    let row = sqlx::query(select!("WHERE t.id = ?")).bind(id).fetch_optional(db).await?;
+    row.as_ref().map(from_row).transpose()
+}
+
+pub(super) async fn by_digest(db: &mut SqliteConnection, digest: &Digest) -> Result<Option<Token>> {
+    let bytes = digest.as_bytes().as_slice();
+    let row = sqlx::query(select!("WHERE t.sha256 = ?")).bind(bytes).fetch_optional(db).await?;
+    row.as_ref().map(from_row).transpose()
+}
+
+pub(super) async fn list(db: &mut SqliteConnection, filter: &TokenFilter) -> Result<Vec<Token>> {
+    // Two statements, so that a list of one owner's tokens uses that owner's index.
+    let sql = match filter.owner_id {
+        Some(_) => select!(
+            "WHERE t.user_id = ?1 AND (?2 IS NULL OR u.role <> 'admin' OR u.id = ?2)
+               AND (?3 IS NULL OR t.id < ?3)
+               AND CASE ?4 WHEN 'revoked' THEN t.revoked_at IS NOT NULL
+                           WHEN 'active' THEN t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?5)
+                           WHEN 'expired' THEN t.revoked_at IS NULL AND t.expires_at <= ?5
+                           ELSE 1 END
+             ORDER BY t.id DESC LIMIT ?6"
+        ),
+        None => select!(
+            "WHERE (?1 IS NULL) AND (?2 IS NULL OR u.role <> 'admin' OR u.id = ?2)
+               AND (?3 IS NULL OR t.id < ?3)
+               AND CASE ?4 WHEN 'revoked' THEN t.revoked_at IS NOT NULL
+                           WHEN 'active' THEN t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?5)
+                           WHEN 'expired' THEN t.revoked_at IS NULL AND t.expires_at <= ?5
+                           ELSE 1 END
+             ORDER BY t.id DESC LIMIT ?6"
+        ),
+    };
+    let rows = sqlx::query(sql)
+        .bind(filter.owner_id)
+        .bind(filter.no_admins_but)
+        .bind(&filter.before)
+        .bind(filter.state.map(State::as_str))
+        .bind(filter.now)
+        .bind(filter.limit)
+        .fetch_all(db)
+        .await?;
+    rows.iter().map(from_row).collect()
+}
+
+pub(super) async fn unrevoked(db: &mut SqliteConnection, expired_after: i64) -> Result<Vec<Token>> {
+    let sql =
+        select!("WHERE t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?) ORDER BY t.id");
+    let rows = sqlx::query(sql).bind(expired_after).fetch_all(db).await?;
+    rows.iter().map(from_row).collect()
+}
+
+pub(super) async fn unrevoked_of(db: &mut SqliteConnection, owner_id: i64) -> Result<Vec<Token>> {
+    let sql = select!("WHERE t.user_id = ? AND t.revoked_at IS NULL ORDER BY t.id");
+    let rows = sqlx::query(sql).bind(owner_id).fetch_all(db).await?;
+    rows.iter().map(from_row).collect()
+}
+
+pub(super) async fn active_of(db: &mut SqliteConnection, owner_id: i64, now: i64) -> Result<i64> {
+    let count = sqlx::query_scalar(
+        "SELECT count(*) FROM tokens
+         WHERE user_id = ? AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)",
+    );
+    Ok(count.bind(owner_id).bind(now).fetch_one(db).await?)
+}
+
+pub(super) async fn scopes_in_use(db: &mut SqliteConnection, now: i64) -> Result<Vec<String>> {
+    let names = sqlx::query_scalar(
+        "SELECT DISTINCT scope FROM tokens
+         WHERE scope IS NOT NULL AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?) ORDER BY scope",
+    );
+    Ok(names.bind(now).fetch_all(db).await?)
+}
+
+pub(super) async fn insert(db: &mut SqliteConnection, token: &Token) -> Result<()> {
+    let ips = serde_json::to_string(&token.allowed_ips).map_err(|_| StoreError::Unreadable("IP list"))?;
+    sqlx::query(
+        "INSERT INTO tokens (id, sha256, user_id, creator, description, created_at, expires_at, scope, allowed_ips,
+                             hint, control_plane, revoked_at, revoked_by)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&token.id)
+    .bind(token.digest.as_bytes().as_slice())
+    .bind(token.owner_id)
+    .bind(&token.creator)
+    .bind(&token.description)
+    .bind(token.created_at)
+    .bind(token.expires_at)
+    .bind(&token.scope)
+    .bind(ips)
+    .bind(&token.hint)
+    .bind(token.control_plane)
+    .bind(token.revoked_at)
+    .bind(&token.revoked_by)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn revoke(db: &mut SqliteConnection, id: &str, at: i64, by: &str) -> Result<bool> {
+    let sql = "UPDATE tokens SET revoked_at = ?, revoked_by = ? WHERE id = ? AND revoked_at IS NULL";
+    let done = sqlx::query(sql).bind(at).bind(by).bind(id).execute(db).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+fn from_row(row: &SqliteRow) -> Result<Token> {
+    const UNREADABLE: StoreError = StoreError::Unreadable("token row");
+    let digest: [u8; 32] = row.try_get::<&[u8], _>("sha256")?.try_into().map_err(|_| UNREADABLE)?;
+    Ok(Token {
+        id: row.try_get("id")?,
+        digest: Digest::from_bytes(digest),
+        owner_id: row.try_get("user_id")?,
+        owner: row.try_get("owner")?,
+        owner_role: Role::from_name(row.try_get("owner_role")?).ok_or(UNREADABLE)?,
+        owner_active: row.try_get("owner_active")?,
+        creator: row.try_get("creator")?,
+        description: row.try_get("description")?,
+        created_at: row.try_get("created_at")?,
+        expires_at: row.try_get("expires_at")?,
+        scope: row.try_get("scope")?,
+        allowed_ips: serde_json::from_str(row.try_get("allowed_ips")?).map_err(|_| UNREADABLE)?,
+        hint: row.try_get("hint")?,
+        control_plane: row.try_get("control_plane")?,
+        revoked_at: row.try_get("revoked_at")?,
+        revoked_by: row.try_get("revoked_by")?,
+    })
+}

@@ -1,0 +1,51 @@
+//! The ways back in, for whoever can write to the data folder. They work beside a running server.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::change::Change;
+use crate::context::Context;
+use crate::data_folder::{remove_private, write_private};
+use crate::domain::audit::Action;
+use crate::domain::user::{Role, system_actor};
+use crate::error::Error;
+use crate::first_start::{ADMIN, managing_token};
+use crate::password::Password;
+use crate::users;
+
+/// Gives a user a new password. Once the first admin's has been changed, the files of the first start are removed.
+///
+/// # Errors
+/// There is no such user.
+pub async fn set_password(context: &Context, name: &str, password: &Password) -> Result<(), Error> {
+    let hash = context.passwords.hash(password, context.random.as_ref())?;
+    let mut change = Change::by_system(context, system_actor::DATA_FOLDER).await?;
+    let user = change.tx.user(name).await?.ok_or(Error::NotFound("user"))?;
+    change.tx.set_password_hash(user.id, &hash).await?;
+    let target = users::target(&user);
+    change.record(Action::UserUpdated, target, &json!({"password": "old"}), &json!({"password": "new"}));
+    change.commit().await?;
+    if name == ADMIN {
+        remove_private(&context.folder.initial_password())?;
+        remove_private(&context.folder.initial_token())?;
+    }
+    Ok(())
+}
+
+/// Makes a token that may manage, valid for 24 hours, for an active admin, and returns the file that it is in.
+///
+/// # Errors
+/// There is no such active admin.
+pub async fn recover(context: &Context, name: &str) -> Result<PathBuf, Error> {
+    let mut change = Change::by_system(context, system_actor::DATA_FOLDER).await?;
+    let user = change.tx.user(name).await?.ok_or(Error::NotFound("user"))?;
+    if user.role != Role::Admin || !user.active {
+        return Err(Error::invalid("name", "is no active admin: name one"));
+    }
+    let token = managing_token(context, &mut change, &user, "gatepass user recover").await?;
+    let path = context.folder.recovery_token();
+    write_private(&path, format!("{}\n", token.expose()).as_bytes())?;
+    change.commit().await?;
+    Ok(path)
+}
