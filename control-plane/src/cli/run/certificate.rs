@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// Half of a pair is no use, and what is there is not ours to replace.
-    #[error("{0} is there but {1} is not: put the missing one beside it, or remove it to have both made anew")]
+    #[error(
+        "{0} is there but {1} is not: put the missing one beside it, or remove it to have both made anew"
+    )]
     Half(PathBuf, PathBuf),
     /// Not written. A link is never followed.
     #[error("cannot write {0}: {1}")]

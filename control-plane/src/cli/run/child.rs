@@ -22,11 +22,20 @@ pub fn start(envoy: &Path, configuration: &Path, extra: &[OsString]) -> anyhow::
     // The path by which this program was started may lead to a newer build by now.
     let itself = "/proc/self/exe";
     let mut command = Command::new(itself);
-    command.args(["run", "--become-envoy-of"]).arg(std::process::id().to_string()).arg("--envoy").arg(envoy).arg("--");
+    command
+        .args(["run", "--become-envoy-of"])
+        .arg(std::process::id().to_string())
+        .arg("--envoy")
+        .arg(envoy)
+        .arg("--");
     command.arg("-c").arg(configuration).arg("--disable-hot-restart");
     let given = |flag: &str| extra.iter().any(|argument| argument == OsStr::new(flag));
     if !given("--concurrency") {
         command.arg("--concurrency").arg(workers().to_string());
+    }
+    if !given("--file-flush-interval-msec") {
+        // The access log is to be seen while one tries things out; Envoy would keep it back for 10 s.
+        command.args(["--file-flush-interval-msec", "200"]);
     }
     if !given("--log-level") && !given("-l") {
         command.args(["--log-level", "warning"]);

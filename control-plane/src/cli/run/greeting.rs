@@ -42,7 +42,10 @@ pub fn text(running: &Running<'_>) -> String {
         let _ = writeln!(text, "\nThe first admin token is gone: use one of yours to create tokens.\n");
         return text;
     }
-    let _ = writeln!(text, "  admin token       in {data}/initial-admin-token, for 24 hours after the first start");
+    let _ = writeln!(
+        text,
+        "  admin token       in {data}/initial-admin-token, for 24 hours after the first start"
+    );
     text + &first_use(running, &shell_word(&token_file))
 }
 

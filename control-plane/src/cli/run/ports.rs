@@ -20,7 +20,9 @@ pub struct Needed {
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
     /// Somebody listens there.
-    #[error("port {port} is in use, and {purpose} is to listen there: stop what uses it, or choose another with {flag} or {variable}")]
+    #[error(
+        "port {port} is in use, and {purpose} is to listen there: stop what uses it, or choose another with {flag} or {variable}"
+    )]
     InUse {
         /// The port.
         port: u16,
@@ -74,7 +76,8 @@ mod tests {
     fn a_port_in_use_is_named_with_its_flag_and_variable() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
-        let needed = Needed { address, purpose: "Envoy", flag: "--http-port", variable: "GATEPASS_HTTP_PORT" };
+        let needed =
+            Needed { address, purpose: "Envoy", flag: "--http-port", variable: "GATEPASS_HTTP_PORT" };
         let sentence = check(&[needed]).unwrap_err().to_string();
         let start = format!("port {} is in use, and Envoy is to listen there", address.port());
         assert!(sentence.starts_with(&start), "{sentence}");

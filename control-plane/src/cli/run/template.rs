@@ -14,8 +14,10 @@ pub struct Places<'a> {
     pub https_port: u16,
     /// Envoy's own admin interface.
     pub admin_port: u16,
-    /// The data folder, absolute: its `envoy` folder holds the ECDS file and the certificate.
-    pub data_dir: &'a Path,
+    /// The file that brings the filter, absolute.
+    pub ecds_file: &'a Path,
+    /// The folder of `tls.crt` and `tls.key`, absolute.
+    pub tls_dir: &'a Path,
 }
 
 /// A configuration that cannot be filled in.
@@ -30,8 +32,8 @@ pub enum TemplateError {
         count: usize,
     },
     /// YAML is Unicode.
-    #[error("the data folder's path is not valid UTF-8")]
-    DataDir,
+    #[error("the path of the data folder or of the ECDS file is not valid UTF-8")]
+    NotUnicode,
 }
 
 /// Fills in `template`, which must have each of the shipped file's ports and paths exactly once.
@@ -39,15 +41,19 @@ pub enum TemplateError {
 /// # Errors
 /// The first place that is missing or not unique.
 pub fn render(template: &str, places: &Places<'_>) -> Result<String, TemplateError> {
-    let data = places.data_dir.to_str().ok_or(TemplateError::DataDir)?;
-    let file = |key: &str, name: &str| format!("{key}: {}", quoted(&format!("{data}/envoy/{name}")));
+    let file = |key: &str, path: &Path| Some(format!("{key}: {}", quoted(path.to_str()?)));
+    let certificate = file("filename", &places.tls_dir.join("tls.crt")).ok_or(TemplateError::NotUnicode)?;
+    let key = file("filename", &places.tls_dir.join("tls.key")).ok_or(TemplateError::NotUnicode)?;
     let edits: [(&'static str, String); 6] = [
         ("port_value: 10000}", format!("port_value: {}}}", places.http_port)),
         ("port_value: 10443}", format!("port_value: {}}}", places.https_port)),
         ("port_value: 9901}", format!("port_value: {}}}", places.admin_port)),
-        ("path: data/envoy/gatepass.ecds.json", file("path", "gatepass.ecds.json")),
-        ("filename: data/envoy/tls.crt", file("filename", "tls.crt")),
-        ("filename: data/envoy/tls.key", file("filename", "tls.key")),
+        (
+            "path: data/envoy/gatepass.ecds.json",
+            file("path", places.ecds_file).ok_or(TemplateError::NotUnicode)?,
+        ),
+        ("filename: data/envoy/tls.crt", certificate),
+        ("filename: data/envoy/tls.key", key),
     ];
     // Counted in the template, not in the copy: a new value may look like a place that comes later.
     let mut found = Vec::with_capacity(edits.len());
@@ -81,20 +87,20 @@ mod tests {
 
     const SHIPPED: &str = include_str!("../../../../envoy.yaml");
 
-    fn places(data_dir: &Path) -> Places<'_> {
-        Places { http_port: 10443, https_port: 9901, admin_port: 3, data_dir }
+    fn places<'a>(ecds_file: &'a Path, tls_dir: &'a Path) -> Places<'a> {
+        Places { http_port: 10443, https_port: 9901, admin_port: 3, ecds_file, tls_dir }
     }
 
     #[test]
     fn every_port_and_path_of_the_shipped_file_is_filled_in() {
-        let copy = render(SHIPPED, &places(Path::new("/a \"b\"/{c}, d"))).unwrap();
+        let copy = render(SHIPPED, &places(Path::new("/a \"b\"/{c}, d.json"), Path::new("/t"))).unwrap();
         let expected = SHIPPED
             .replace("port_value: 9901}", "port_value: 3}")
             .replace("port_value: 10443}", "port_value: 9901}")
             .replace("port_value: 10000}", "port_value: 10443}")
-            .replace("path: data/envoy/gatepass.ecds.json", r#"path: "/a \"b\"/{c}, d/envoy/gatepass.ecds.json""#)
-            .replace("filename: data/envoy/tls.crt", r#"filename: "/a \"b\"/{c}, d/envoy/tls.crt""#)
-            .replace("filename: data/envoy/tls.key", r#"filename: "/a \"b\"/{c}, d/envoy/tls.key""#);
+            .replace("path: data/envoy/gatepass.ecds.json", r#"path: "/a \"b\"/{c}, d.json""#)
+            .replace("filename: data/envoy/tls.crt", r#"filename: "/t/tls.crt""#)
+            .replace("filename: data/envoy/tls.key", r#"filename: "/t/tls.key""#);
         assert_eq!(copy, expected);
     }
 
@@ -102,7 +108,7 @@ mod tests {
     fn a_place_that_is_missing_or_there_twice_is_named() {
         let place = "port_value: 10443}";
         for (template, count) in [(SHIPPED.replace(place, ""), 0), (format!("{SHIPPED}\n# {place}"), 2)] {
-            let result = render(&template, &places(Path::new("/d")));
+            let result = render(&template, &places(Path::new("/d"), Path::new("/t")));
             assert_eq!(result, Err(TemplateError::NotOnce { place, count }));
         }
     }

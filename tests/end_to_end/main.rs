@@ -1,0 +1,11 @@
+//! What users were promised, held by the real module in the real Envoy and the real control plane.
+
+mod configurations;
+mod control_plane;
+mod faults;
+mod headers;
+mod paths;
+mod regeneration;
+mod run;
+mod secrets;
+mod story;

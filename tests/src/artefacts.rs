@@ -1,0 +1,41 @@
+//! What `make test` builds and installs before it runs the tests.
+
+use std::path::{Path, PathBuf};
+
+/// The checkout's root.
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// The Envoy to test with.
+pub fn envoy() -> PathBuf {
+    let pin = std::fs::read_to_string(root().join("scripts/envoy.txt")).expect("scripts/envoy.txt");
+    let version =
+        pin.split("==").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("a pinned version");
+    find("GATEPASS_TEST_ENVOY", &format!(".tools/envoy-{version}/envoy"))
+}
+
+/// The module that is shipped.
+pub fn module() -> PathBuf {
+    find("GATEPASS_TEST_MODULE", "dist/gatepass.wasm")
+}
+
+/// The module that fails on purpose on workers.
+pub fn fault_module() -> PathBuf {
+    find("GATEPASS_TEST_FAULT_MODULE", "target/test/gatepass-fault.wasm")
+}
+
+/// The binary `gatepass`.
+pub fn program() -> PathBuf {
+    find("GATEPASS_TEST_PROGRAM", "dist/gatepass")
+}
+
+fn find(variable: &str, default: &str) -> PathBuf {
+    let path = std::env::var_os(variable).map_or_else(|| root().join(default), PathBuf::from);
+    path.canonicalize().unwrap_or_else(|error| {
+        panic!(
+            "{}: {error}. Run `make test`, which makes what these tests need, or set {variable}.",
+            path.display()
+        )
+    })
+}

@@ -1,0 +1,159 @@
+//! The real Envoy with the shipped `envoy.yaml`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Command;
+
+use gatepass_control_plane::cli::run::{certificate, template};
+use tempfile::TempDir;
+
+use crate::client::{Response, get};
+use crate::process::Process;
+use crate::{artefacts, wait};
+
+/// How the shipped configuration is changed for a test. The default is as shipped, but for its ports.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Changes {
+    /// Takes the place of the demonstration upstream.
+    pub upstream: Option<SocketAddr>,
+    /// Lets headers with underscores in.
+    pub underscores_admitted: bool,
+    /// Leaves paths as they were sent.
+    pub paths_untouched: bool,
+    /// Takes the RBAC filter out.
+    pub seatbelt_removed: bool,
+}
+
+/// A running Envoy with two workers.
+pub struct Envoy {
+    process: Process,
+    admin: SocketAddr,
+    http: SocketAddr,
+    https: SocketAddr,
+    _folder: TempDir,
+}
+
+impl Envoy {
+    /// Starts Envoy on the data folder's ECDS file, with a certificate made as `gatepass run` makes it, and waits
+    /// until its listeners are open.
+    #[track_caller]
+    pub fn start(data: &Path, changes: Changes) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let within = data.join("envoy");
+        std::fs::create_dir_all(&within).expect("the data folder");
+        certificate::ensure(&within).expect("a certificate");
+        let configuration = folder.path().join("envoy.yaml");
+        std::fs::write(&configuration, render(data, changes)).expect("the configuration");
+        let admin_file = folder.path().join("admin");
+        let mut command = Command::new(artefacts::envoy());
+        command.arg("-c").arg(&configuration).arg("--admin-address-path").arg(&admin_file);
+        command.args(["--disable-hot-restart", "--concurrency", "2", "--log-level", "warning"]);
+        command.args(["--file-flush-interval-msec", "50"]);
+        let mut process = Process::start("envoy", &mut command, folder.path());
+        let admin = wait::until("Envoy's admin port", || {
+            assert!(process.ended().is_none(), "Envoy ended: {}", process.errors());
+            std::fs::read_to_string(&admin_file).ok()?.parse().ok()
+        });
+        wait::until("Envoy to be ready", || {
+            assert!(process.ended().is_none(), "Envoy ended: {}", process.errors());
+            (get(admin, "/ready", &[]).status == 200).then_some(())
+        });
+        let listeners = get(admin, "/listeners?format=json", &[]).json();
+        let port = |name: &str| {
+            let all = listeners["listener_statuses"].as_array().expect("listeners");
+            let found = all.iter().find(|l| l["name"] == name).expect("a listener of that name");
+            let port = found["local_address"]["socket_address"]["port_value"].as_u64().expect("its port");
+            SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), u16::try_from(port).expect("a port"))
+        };
+        let (http, https) = (port("http"), port("https"));
+        Self { process, admin, http, https, _folder: folder }
+    }
+
+    /// The plain listener.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// The TLS listener.
+    pub fn https(&self) -> SocketAddr {
+        self.https
+    }
+
+    /// A page of the admin port.
+    #[track_caller]
+    pub fn admin(&self, path: &str) -> Response {
+        get(self.admin, path, &[])
+    }
+
+    /// The value of a statistic; `None` while it does not exist.
+    #[track_caller]
+    pub fn stat(&self, name: &str) -> Option<u64> {
+        let page = self.admin(&format!("/stats?filter=^{}$", name.replace('.', "\\.")));
+        let text = page.text();
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.trim().parse().ok())
+    }
+
+    /// Envoy's log.
+    pub fn log(&self) -> String {
+        self.process.errors()
+    }
+
+    /// The access log.
+    pub fn access_log(&self) -> String {
+        self.process.output()
+    }
+}
+
+fn render(data: &Path, changes: Changes) -> String {
+    let shipped = std::fs::read_to_string(artefacts::root().join("envoy.yaml")).expect("envoy.yaml");
+    // Port 0: Envoy takes free ones and tells them, so no two tests can meet.
+    let (tls_dir, ecds_file) = (data.join("envoy"), data.join("envoy/gatepass.ecds.json"));
+    let places = template::Places {
+        http_port: 0,
+        https_port: 0,
+        admin_port: 0,
+        ecds_file: &ecds_file,
+        tls_dir: &tls_dir,
+    };
+    let mut text = template::render(&shipped, &places).expect("the shipped envoy.yaml can be rendered");
+    if let Some(upstream) = changes.upstream {
+        replace_part(&mut text, "              routes:\n", "\n  - name: https\n", ROUTES);
+        let cluster = CLUSTER.replace("PORT", &upstream.port().to_string());
+        replace_part(&mut text, "\noverload_manager:", "", &cluster);
+    }
+    if changes.underscores_admitted {
+        replace_part(&mut text, "headers_with_underscores_action: REJECT_REQUEST", "", "");
+    }
+    if changes.paths_untouched {
+        replace_part(&mut text, "normalize_path: true", "", "normalize_path: false");
+        replace_part(&mut text, "merge_slashes: true", "", "merge_slashes: false");
+        replace_part(&mut text, "path_with_escaped_slashes_action: REJECT_REQUEST", "", "");
+    }
+    if changes.seatbelt_removed {
+        let router = "          # 3. To your service.";
+        replace_part(&mut text, "          - name: envoy.filters.http.rbac\n", router, "");
+    }
+    text
+}
+
+const ROUTES: &str = "              routes: [{match: {prefix: /}, route: {cluster: upstream}}]";
+const CLUSTER: &str = "
+  clusters:
+  - name: upstream
+    connect_timeout: 5s
+    load_assignment:
+      cluster_name: upstream
+      endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: PORT}}}}]}]
+overload_manager:";
+
+/// Replaces what stands from `from` (itself included) up to `to`, or just `from` if `to` is empty.
+fn replace_part(text: &mut String, from: &str, to: &str, by: &str) {
+    assert_eq!(text.matches(from).count(), 1, "{from:?} in envoy.yaml");
+    let start = text.find(from).expect("counted above");
+    let length = if to.is_empty() {
+        from.len()
+    } else {
+        text[start..].find(to).unwrap_or_else(|| panic!("{to:?} after {from:?} in envoy.yaml"))
+    };
+    text.replace_range(start..start + length, by);
+}
