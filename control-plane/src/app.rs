@@ -54,18 +54,30 @@ pub struct Config {
     pub initial_protected_paths: Vec<String>,
 }
 
-/// Opens what is in the data folder, with the system's clock and random source.
+/// Opens what is in the data folder for a server, which holds the folder's lock; what a new folder lacks is made.
+///
+/// # Errors
+/// The database or the audit's key cannot be used.
+pub async fn open_for_server(folder: DataFolder) -> Result<Context, StartError> {
+    let store = SqliteStore::open(&folder.database()).await?;
+    audit::make_key_if_new(&store, &folder, &SystemRandom).await?;
+    context(store, folder)
+}
+
+/// Opens what is in the data folder for a command beside the server.
 ///
 /// # Errors
 /// The database or the audit's key cannot be used.
 pub async fn open(folder: DataFolder) -> Result<Context, StartError> {
-    let store = SqliteStore::open(&folder.database()).await?;
-    let random = Arc::new(SystemRandom);
-    let audit_key = audit::load_or_make_key(&store, &folder, random.as_ref()).await?;
+    context(SqliteStore::open(&folder.database()).await?, folder)
+}
+
+fn context(store: SqliteStore, folder: DataFolder) -> Result<Context, StartError> {
+    let audit_key = audit::load_key(&folder)?;
     Ok(Context {
         store: Arc::new(store),
         clock: Arc::new(SystemClock),
-        random,
+        random: Arc::new(SystemRandom),
         folder,
         audit_key,
         passwords: PasswordHashing::default(),
@@ -75,16 +87,19 @@ pub async fn open(folder: DataFolder) -> Result<Context, StartError> {
 
 /// A server that is set up and does not answer yet.
 pub struct Server {
-    api: Api,
-    delivery: Delivery,
-    _lock: File,
+    /// What the handlers share.
+    pub api: Api,
+    /// The loop that keeps the proxy's file up to date.
+    pub delivery: Delivery,
+    /// Keeps a second server out of the folder.
+    pub lock: File,
 }
 
 impl Server {
-    /// Sets up a server in `context`: the lock, the first start, the first delivery.
+    /// Sets up a server in `context`: the first start, the first delivery.
     ///
     /// # Errors
-    /// Another server uses the folder, or the first start failed. A failed delivery is no error: it is tried again.
+    /// The first start failed. A failed delivery is no error: it is tried again.
     pub async fn set_up(mut context: Context, config: Config, lock: File) -> Result<Self, StartError> {
         let target = EcdsFile::new(config.ecds_file, config.module)?;
         first_start::set_up(&context, &config.initial_protected_paths).await?;
@@ -99,7 +114,7 @@ impl Server {
             tracing::error!(%error, "the first delivery failed; it is tried again until it works");
         }
         let api = Api { context, proxies: Arc::new(config.proxies), hosts: Arc::new(config.hosts) };
-        Ok(Self { api, delivery, _lock: lock })
+        Ok(Self { api, delivery, lock })
     }
 
     /// Answers until `shutdown`, then lets requests under way finish.
@@ -115,6 +130,7 @@ impl Server {
         let service = api::router(self.api).into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, service).with_graceful_shutdown(shutdown).await;
         delivery.abort();
+        drop(self.lock);
         served
     }
 }

@@ -19,8 +19,10 @@ const VERIFY_PAGE: i64 = 500;
 /// Why the key cannot be used, as a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The file is gone although entries bear MACs.
-    #[error("{0} is missing although the audit has entries: put it back from a backup of the data folder")]
+    /// The file is gone, and entries bear MACs.
+    #[error(
+        "{0} is missing, and without it the audit cannot go on: put it back from a backup of the data folder"
+    )]
     Missing(String),
     /// The file holds something else.
     #[error("{0} does not hold a key of 32 bytes: put it back from a backup of the data folder")]
@@ -36,27 +38,35 @@ pub enum KeyError {
     Random(#[from] RandomError),
 }
 
-/// The key in the data folder; made if the audit is still empty.
+/// The key in the data folder.
 ///
 /// # Errors
-/// It is missing or damaged although the audit has entries.
-pub async fn load_or_make_key(
+/// It is missing or damaged.
+pub fn load_key(folder: &DataFolder) -> Result<AuditKey, KeyError> {
+    let path = folder.audit_key();
+    let shown = || path.display().to_string();
+    let bytes = read_private(&path)?.ok_or_else(|| KeyError::Missing(shown()))?;
+    bytes.try_into().map(AuditKey::new).map_err(|_| KeyError::Damaged(shown()))
+}
+
+/// Makes the key if the audit is still empty. Only the server does, which holds the folder's lock: two keys would make
+/// one chain that neither verifies.
+///
+/// # Errors
+/// The folder cannot be written.
+pub async fn make_key_if_new(
     store: &dyn Store,
     folder: &DataFolder,
     random: &dyn Random,
-) -> Result<AuditKey, KeyError> {
+) -> Result<(), KeyError> {
     let path = folder.audit_key();
-    let shown = || path.display().to_string();
-    if let Some(bytes) = read_private(&path)? {
-        return bytes.try_into().map(AuditKey::new).map_err(|_| KeyError::Damaged(shown()));
-    }
-    if store.read().await?.audit_head().await? != Head::EMPTY {
-        return Err(KeyError::Missing(shown()));
+    if read_private(&path)?.is_some() || store.read().await?.audit_head().await? != Head::EMPTY {
+        return Ok(());
     }
     let mut bytes = [0; 32];
     random.fill(&mut bytes)?;
     write_private(&path, &bytes)?;
-    Ok(AuditKey::new(bytes))
+    Ok(())
 }
 
 /// An entry as it is shown.

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod audit;
 pub mod authority;
+pub mod malformed;
 pub mod settings;
 pub mod text;
 pub mod token;

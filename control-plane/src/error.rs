@@ -2,7 +2,7 @@
 
 use crate::data_folder::FolderError;
 use crate::domain::authority::Denial;
-use crate::domain::settings::InvalidSettings;
+use crate::domain::malformed::Malformed;
 use crate::domain::validity::InvalidValidity;
 use crate::random::RandomError;
 use crate::store::StoreError;
@@ -115,8 +115,8 @@ impl From<InvalidValidity> for Error {
     }
 }
 
-impl From<InvalidSettings> for Error {
-    fn from(error: InvalidSettings) -> Self {
+impl From<Malformed> for Error {
+    fn from(error: Malformed) -> Self {
         Self::invalid(error.field, error.problem)
     }
 }

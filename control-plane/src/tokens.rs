@@ -1,6 +1,6 @@
 //! Tokens: create, list, show, revoke.
 
-use gatepass::token::{PlainToken, Prefix};
+use gatepass::token::PlainToken;
 use serde::{Deserialize, Serialize};
 
 use crate::callers::Caller;
@@ -205,7 +205,7 @@ pub(crate) async fn insert(
     owner: &User,
     draft: Draft,
 ) -> Result<(PlainToken, Token), Error> {
-    let prefix = change.settings.settings.prefixes().into_iter().next().unwrap_or_else(Prefix::default);
+    let prefix = change.settings.settings.prefixes().into_iter().next().unwrap_or_default();
     let secret = PlainToken::generate(&prefix, |buffer| context.random.fill(buffer))?;
     let token = Token {
         id: sortable_id(change.now, context.random.as_ref())?,

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::HeaderMap;
+use gatepass::address;
 use ipnet::IpNet;
 
 /// Proxies that end TLS in front of this server; only their `x-forwarded-for` counts.
@@ -27,19 +28,10 @@ impl TrustedProxies {
                 None => (None, Some(line)),
             };
             lines.extend(rest);
-            client = parse_hop(hop?)?;
+            client = address::parse_source(hop?.trim_ascii())?;
         }
         Some(client)
     }
-}
-
-/// An address, with a port where the proxy writes one.
-fn parse_hop(hop: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(hop).ok()?.trim();
-    let bare = text.parse::<IpAddr>().ok();
-    let address = bare.or_else(|| text.parse::<SocketAddr>().ok().map(|with_port| with_port.ip()));
-    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok();
-    address.or_else(bracketed).map(|ip| ip.to_canonical())
 }
 
 #[cfg(test)]

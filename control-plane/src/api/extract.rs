@@ -7,21 +7,19 @@ use axum::body::Bytes;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use gatepass::authorization::{self, Authorization};
 use serde::de::DeserializeOwned;
 
 use super::Api;
 use super::problem::Problem;
 use crate::callers::{self, Caller};
+use crate::domain::malformed::Malformed;
 use crate::error::{Error, Unauthenticated};
 
 /// Largest body, in bytes.
 pub(super) const MAX_BODY: usize = 64 * 1024;
 /// How long a body may take.
 const BODY_TIME: Duration = Duration::from_secs(30);
-/// Largest `Authorization`, in bytes; the filter's bound.
-const MAX_AUTHORIZATION: usize = 8 * 1024;
 
 impl FromRequestParts<Api> for Caller {
     type Rejection = Problem;
@@ -34,33 +32,21 @@ impl FromRequestParts<Api> for Caller {
     }
 }
 
-/// `Authorization` is scheme, spaces, one token68 and nothing else (RFC 9110 §11.4).
+/// User name, if any, and secret, by the filter's own grammar.
 fn credentials(headers: &HeaderMap) -> Result<(Option<String>, Vec<u8>), Unauthenticated> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(Unauthenticated::Missing)?;
-    let text = value.to_str().ok().filter(|text| text.len() <= MAX_AUTHORIZATION);
-    let text = text.filter(|_| values.next().is_none()).ok_or(Unauthenticated::Malformed)?;
-    let (scheme, secret) = text.split_once(' ').ok_or(Unauthenticated::Malformed)?;
-    let secret = secret.trim_matches(' ');
-    if secret.is_empty() || secret.bytes().any(|b| b == b',' || !b.is_ascii_graphic()) {
+    if values.next().is_some() {
         return Err(Unauthenticated::Malformed);
     }
-    if scheme.eq_ignore_ascii_case("bearer") {
-        Ok((None, secret.as_bytes().to_vec()))
-    } else if scheme.eq_ignore_ascii_case("basic") {
-        basic(secret).map(|(user, secret)| (Some(user), secret.into_bytes()))
-    } else {
-        Err(Unauthenticated::Malformed)
+    match authorization::parse(value.as_bytes()) {
+        Authorization::Bearer(secret) => Ok((None, secret.to_vec())),
+        Authorization::Basic(pair) => {
+            let user = String::from_utf8(pair.user().to_vec()).map_err(|_| Unauthenticated::Unknown)?;
+            Ok((Some(user), pair.secret().to_vec()))
+        }
+        Authorization::OtherScheme | Authorization::Malformed => Err(Unauthenticated::Malformed),
     }
-}
-
-/// User name and password (RFC 7617 §2): the user name ends at the first colon.
-fn basic(encoded: &str) -> Result<(String, String), Unauthenticated> {
-    let decoded = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let decoded = decoded.filter(|text| !text.chars().any(char::is_control));
-    let parts = decoded.as_deref().and_then(|text| text.split_once(':'));
-    let (user, secret) = parts.filter(|(_, secret)| !secret.is_empty()).ok_or(Unauthenticated::Malformed)?;
-    Ok((user.to_owned(), secret.to_owned()))
 }
 
 /// A JSON body.
@@ -79,19 +65,9 @@ impl<T: DeserializeOwned> FromRequest<Api> for Json<T> {
         let body = body.map_err(|_| slow())?.map_err(|rejection| body_problem(rejection.status()))?;
         let mut parser = serde_json::Deserializer::from_slice(&body);
         let value = serde_path_to_error::deserialize(&mut parser)
-            .map_err(|error| Problem::invalid(error.path().to_string(), describe(error.inner())))?;
-        parser.end().map_err(|error| Problem::invalid("", describe(&error)))?;
+            .map_err(|error| Error::from(Malformed::new(&error.path().to_string(), error.inner())))?;
+        parser.end().map_err(|error| Error::from(Malformed::new("", &error)))?;
         Ok(Self(value))
-    }
-}
-
-/// The parser's words, unless they could repeat a value that may be a secret.
-fn describe(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let repeats = text.starts_with("invalid type: string") || text.starts_with("invalid value: string");
-    match text.split_once(", expected ") {
-        Some((_, expected)) if repeats => format!("wrong value, expected {expected}"),
-        _ => text,
     }
 }
 
@@ -122,11 +98,9 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Query<T> {
 }
 
 fn query_problem(text: &str) -> Problem {
-    let problem = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
-    match problem.split_once(": ") {
-        Some((field, problem)) if !field.contains(' ') => Problem::invalid(field, problem),
-        _ => Problem::invalid("", problem),
-    }
+    let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(text);
+    let (field, text) = text.split_once(": ").filter(|(field, _)| !field.contains(' ')).unwrap_or(("", text));
+    Error::from(Malformed::new(field, &text)).into()
 }
 
 /// The one parameter of a path.
@@ -146,6 +120,10 @@ impl FromRequestParts<Api> for Name {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use gatepass::authorization::MAX_VALUE;
+
     use Unauthenticated::{Malformed, Missing};
 
     fn read(values: &[&[u8]]) -> Result<(Option<String>, String), Unauthenticated> {
@@ -185,6 +163,6 @@ mod tests {
         }
         assert_eq!(read(&[b"Bearer abc", b"Bearer abc"]), Err(Malformed));
         assert_eq!(read(&[b"Bearer \xff"]), Err(Malformed));
-        assert_eq!(read(&[format!("Bearer {}", "a".repeat(MAX_AUTHORIZATION)).as_bytes()]), Err(Malformed));
+        assert_eq!(read(&[format!("Bearer {}", "a".repeat(MAX_VALUE)).as_bytes()]), Err(Malformed));
     }
 }

@@ -108,7 +108,7 @@ pub async fn serve(
         hosts: AllowedHosts::new(args.public_hosts.into_iter().chain([listening])),
         initial_protected_paths: args.initial_protected_paths,
     };
-    let server = Server::set_up(app::open(folder).await?, config, lock).await?;
+    let server = Server::set_up(app::open_for_server(folder).await?, config, lock).await?;
     ready(Ready { address, data_dir, ecds_file, module });
     Ok(server.run(listener, shutdown).await?)
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::address::{IpList, MAX_GLOBAL_ENTRIES};
+use super::malformed::Malformed;
 use super::validity::Validity;
 
 /// The built-in scope, which cannot be removed.
@@ -76,21 +77,12 @@ impl Default for Settings {
     }
 }
 
-/// Why settings were refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidSettings {
-    /// The setting, such as `allowed_ips[2]`.
-    pub field: String,
-    /// What would be right.
-    pub problem: String,
-}
-
 impl Settings {
     /// These settings with every given one replaced whole.
     ///
     /// # Errors
     /// The first unknown or malformed setting.
-    pub fn patched(&self, patch: &UniqueMap<Value>) -> Result<Self, InvalidSettings> {
+    pub fn patched(&self, patch: &UniqueMap<Value>) -> Result<Self, Malformed> {
         let mut all = serde_json::to_value(self).unwrap_or_default();
         for (name, value) in &patch.0 {
             match all.get_mut(name) {
@@ -99,7 +91,7 @@ impl Settings {
             }
         }
         let patched: Self = serde_path_to_error::deserialize(&all)
-            .map_err(|error| invalid(&error.path().to_string(), error.inner()))?;
+            .map_err(|error| Malformed::new(&error.path().to_string(), error.inner()))?;
         patched.check()?;
         Ok(patched)
     }
@@ -110,7 +102,7 @@ impl Settings {
     }
 
     /// What the plugin configuration does not know and its parser can therefore not check.
-    fn check(&self) -> Result<(), InvalidSettings> {
+    fn check(&self) -> Result<(), Malformed> {
         if self.allowed_ips.len() > MAX_GLOBAL_ENTRIES {
             return Err(invalid("allowed_ips", format!("has more than {MAX_GLOBAL_ENTRIES} CIDRs")));
         }
@@ -130,8 +122,8 @@ impl Settings {
     }
 }
 
-fn invalid(field: &str, problem: impl std::fmt::Display) -> InvalidSettings {
-    InvalidSettings { field: field.to_owned(), problem: problem.to_string() }
+fn invalid(field: &str, problem: impl std::fmt::Display) -> Malformed {
+    Malformed { field: field.to_owned(), problem: problem.to_string() }
 }
 
 #[cfg(test)]
@@ -139,7 +131,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn patch(value: &Value) -> Result<Settings, InvalidSettings> {
+    fn patch(value: &Value) -> Result<Settings, Malformed> {
         let patch: UniqueMap<Value> = serde_json::from_str(&value.to_string()).unwrap();
         Settings::default().patched(&patch)
     }

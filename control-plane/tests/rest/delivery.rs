@@ -1,0 +1,133 @@
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use gatepass::policy::Policy;
+use gatepass_control_plane::context::Context;
+use gatepass_control_plane::way_back;
+use serde_json::{Value, json};
+
+use crate::support::{Gate, private_folder};
+
+fn file(gate: &Gate) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(gate.ecds_file()).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn the_file_is_a_discovery_response_and_only_its_configuration_changes() {
+    let gate = Gate::start().await;
+    let mut first = file(&gate);
+    let version = gate.version().await;
+    assert_eq!(first["version_info"], format!("{}.{}", version.epoch, version.revision));
+    let config = &first["resources"][0]["typed_config"]["config"];
+    assert_eq!(config["failure_policy"], "FAIL_RELOAD");
+    assert_eq!(config["vm_config"]["code"]["local"]["filename"], "/module.wasm");
+    let snapshot = config["configuration"]["value"].as_str().unwrap().to_owned();
+    assert!(Policy::parse(snapshot.as_bytes()).is_ok(), "{snapshot}");
+
+    gate.token(&gate.admin, json!({"description": "x"})).await;
+    let mut second = file(&gate);
+    assert_ne!(first, second);
+    for file in [&mut first, &mut second] {
+        file["version_info"].take();
+        file["resources"][0]["typed_config"]["config"]["configuration"]["value"].take();
+    }
+    assert_eq!(first, second, "anything else would cost a full compile");
+}
+
+#[tokio::test]
+async fn each_change_raises_the_revision_by_one() {
+    let gate = Gate::start().await;
+    let before = gate.version().await;
+    let made = gate.token(&gate.admin, json!({"description": "x"})).await;
+    gate.delete(&format!("/tokens/{}", made["id"].as_str().unwrap()), &gate.admin).await;
+    let after = gate.version().await;
+    assert_eq!((&after.epoch, after.revision), (&before.epoch, before.revision + 2));
+    assert_eq!(gate.delivered()["revision"], after.revision.to_string());
+    assert_eq!(gate.delivered()["epoch"], after.epoch);
+}
+
+#[tokio::test]
+async fn a_crash_between_commit_and_write_is_made_good_at_the_next_start() {
+    let gate = Gate::start().await;
+    let (old, token) = (std::fs::read(gate.ecds_file()).unwrap(), gate.admin.clone());
+    gate.token(&token, json!({"description": "x"})).await;
+    let (path, new) = (gate.ecds_file(), std::fs::read(gate.ecds_file()).unwrap());
+    let folder = gate.crash().await;
+    // What the crash left: the commit, and the file from before it.
+    std::fs::write(&path, old).unwrap();
+    let gate = Gate::start_in(folder).await;
+    assert_eq!(std::fs::read(gate.ecds_file()).unwrap(), new);
+    gate.get("/whoami", &token).await.ok(200);
+}
+
+#[tokio::test]
+async fn a_change_by_another_process_is_delivered() {
+    let gate = Gate::start().await;
+    let beside = Context { delivery: None, ..gate.context.clone() };
+    let before = gate.version().await;
+    way_back::recover(&beside, "admin").await.unwrap();
+    gate.caught_up().await;
+    assert_eq!(gate.delivered()["revision"], (before.revision + 1).to_string());
+}
+
+#[tokio::test]
+async fn not_ready_while_the_file_cannot_be_written() {
+    let folder = private_folder();
+    let in_the_way = folder.path().join("data").join("envoy").join("gatepass.ecds.json");
+    std::fs::create_dir_all(&in_the_way).unwrap();
+    let data = folder.path().join("data");
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let gate = Gate::start_in(folder).await;
+    let ready = || gate.call(Method::GET, "/readyz", "", None);
+    ready().await.refused(503, "not_ready");
+    gate.call(Method::GET, "/healthz", "", None).await.ok(200);
+    std::fs::remove_dir(&in_the_way).unwrap();
+    gate.caught_up().await;
+    ready().await.ok(200);
+}
+
+#[tokio::test]
+async fn a_restored_database_starts_a_new_epoch() {
+    let gate = Gate::start().await;
+    let before = gate.version().await;
+    gate.token(&gate.admin, json!({"description": "x"})).await;
+    gate.sql("UPDATE meta SET revision = 1").await;
+    let folder = gate.crash().await;
+    let gate = Gate::start_in(folder).await;
+    assert_ne!(gate.version().await.epoch, before.epoch);
+    assert_eq!(gate.delivered()["epoch"], gate.version().await.epoch);
+}
+
+#[tokio::test]
+async fn the_file_is_replaced_not_written_to_and_nobody_else_reads_it() {
+    let gate = Gate::start().await;
+    let victim = gate.folder.path().join("victim");
+    std::fs::write(&victim, "precious").unwrap();
+    std::fs::remove_file(gate.ecds_file()).unwrap();
+    std::os::unix::fs::symlink(&victim, gate.ecds_file()).unwrap();
+    let temporary = gate.ecds_file().with_file_name(".gatepass.ecds.json.new");
+    std::os::unix::fs::symlink(&victim, &temporary).unwrap();
+    gate.token(&gate.admin, json!({"description": "x"})).await;
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+    let metadata = gate.ecds_file().symlink_metadata().unwrap();
+    assert!(metadata.is_file() && metadata.mode() & 0o777 == 0o600);
+    assert!(temporary.symlink_metadata().is_err());
+}
+
+#[tokio::test]
+async fn the_snapshot_has_an_etag() {
+    let gate = Gate::start().await;
+    let reply = gate.get("/snapshot", &gate.admin).await;
+    let tag = reply.header("etag").to_owned();
+    assert_eq!(reply.ok(200), gate.delivered());
+    let again = async |tag: &str| {
+        let request = Request::builder().uri("/api/v1/snapshot").header("host", "localhost");
+        let request = request.header("authorization", format!("Bearer {}", gate.admin));
+        gate.send(request.header("if-none-match", tag).body(Body::empty()).unwrap()).await.status.as_u16()
+    };
+    assert_eq!(again(&tag).await, 304);
+    assert_eq!(again("\"x\"").await, 200);
+    gate.token(&gate.admin, json!({"description": "x"})).await;
+    assert_eq!(again(&tag).await, 200);
+}

@@ -1,0 +1,135 @@
+use axum::body::Body;
+use axum::http::{Method, Request};
+use serde_json::{Value, json};
+
+use crate::support::{Gate, Reply, id};
+
+async fn patch_if(gate: &Gate, tag: &str, patch: Value) -> Reply {
+    let request =
+        Request::builder().method(Method::PATCH).uri("/api/v1/settings").header("host", "localhost");
+    let request = request.header("authorization", format!("Bearer {}", gate.admin)).header("if-match", tag);
+    let request = request.header("content-type", "application/json; charset=utf-8");
+    gate.send(request.body(Body::from(patch.to_string())).unwrap()).await
+}
+
+#[tokio::test]
+async fn settings_reach_the_filter() {
+    let gate = Gate::start().await;
+    let fred = gate.person("fred", "user").await;
+    let made = gate.token(&fred, json!({"description": "x"})).await;
+    let patch = json!({
+        "allowed_ips": ["127.0.0.0/8", "192.0.2.0-192.0.2.1"], "password_auth": true, "anonymous": "forward",
+        "foreign_credentials": "forward", "protected_paths": ["/rest/"], "token_headers": ["x-api-key"],
+        "identity_headers": {"user": "x-user"}, "forward_authorization": true, "token_prefixes": ["acme_", "gp_"],
+        "scopes": {"read_only": [{"methods": ["GET"]}]}, "only_admins_create_tokens": true,
+        "users_may_use_tokens": false,
+    });
+    let reply = gate.patch("/settings", &gate.admin, patch).await.ok(200);
+    assert_eq!(reply["warnings"], json!([]));
+    let delivered = gate.delivered();
+    assert_eq!(
+        delivered["settings"],
+        json!({
+            "anonymous": "forward", "password_auth": "forward", "foreign_credentials": "forward",
+            "allowed_ips": ["127.0.0.0/8", "192.0.2.0/31"], "protected_paths": ["/rest/"],
+            "identity_headers": {"user": "x-user", "token_id": "x-gatepass-token-id"},
+            "forward_authorization": true, "token_headers": ["x-api-key"], "token_prefixes": ["acme_", "gp_"],
+        })
+    );
+    assert_eq!(delivered["scopes"], json!({"read_only": [{"methods": ["GET"]}]}));
+    assert_eq!(gate.delivered_token(&id(&made)).unwrap()["refuse"], "use_not_allowed");
+    let admins = gate.token(&gate.admin, json!({"description": "x"})).await;
+    assert!(admins["token"].as_str().unwrap().starts_with("acme_"));
+    assert_eq!(gate.delivered_token(&id(&admins)).unwrap()["refuse"], json!(null));
+}
+
+#[tokio::test]
+async fn a_stale_if_match_changes_nothing() {
+    let gate = Gate::start().await;
+    let tag = gate.get("/settings", &gate.admin).await.header("etag").to_owned();
+    let first = patch_if(&gate, &tag, json!({"password_auth": true})).await;
+    let second_tag = first.header("etag").to_owned();
+    assert!(tag.starts_with('"') && tag != second_tag);
+    first.ok(200);
+    let before = gate.state().await;
+    for stale in [tag.as_str(), "\"x\"", "1", "W/\"2\""] {
+        patch_if(&gate, stale, json!({"password_auth": false})).await.refused(412, "stale");
+    }
+    assert_eq!(gate.state().await, before);
+    patch_if(&gate, &second_tag, json!({"password_auth": false})).await.ok(200);
+    patch_if(&gate, "*", json!({"password_auth": true})).await.ok(200);
+}
+
+#[tokio::test]
+async fn a_patch_that_changes_nothing_makes_no_revision() {
+    let gate = Gate::start().await;
+    let before = gate.state().await;
+    let all = gate.get("/settings", &gate.admin).await.ok(200);
+    let reply = gate.patch("/settings", &gate.admin, all).await;
+    assert_eq!(reply.header("gatepass-revision"), "");
+    reply.ok(200);
+    gate.patch("/settings", &gate.admin, json!({})).await.ok(200);
+    assert_eq!(gate.state().await, before);
+}
+
+#[tokio::test]
+async fn what_the_filter_would_refuse_is_refused_and_named() {
+    let gate = Gate::start().await;
+    let before = gate.state().await;
+    for (patch, field) in [
+        (json!({"protected_paths": ["/rest/", "rest"]}), "protected_paths[1]"),
+        (json!({"protected_paths": ["/a/../b"]}), "protected_paths[0]"),
+        (json!({"protected_paths": []}), "protected_paths"),
+        (json!({"token_headers": ["a b"]}), "token_headers[0]"),
+        (json!({"token_headers": ["x-gatepass-user"]}), "token_headers[0]"),
+        (json!({"identity_headers": {"user": "a b"}}), "identity_headers.user"),
+        (json!({"colour": 1}), "colour"),
+        (json!({"allowed_ips": ["x"]}), "allowed_ips[0]"),
+        (json!({"scopes": {"read_only": [{"methods": ["get"]}]}}), "scopes.read_only[0].methods"),
+    ] {
+        gate.patch("/settings", &gate.admin, patch).await.wrong(field);
+    }
+    let twice = Request::builder().method(Method::PATCH).uri("/api/v1/settings").header("host", "localhost");
+    let twice = twice.header("authorization", format!("Bearer {}", gate.admin));
+    let twice = twice.header("content-type", "application/json");
+    let body = r#"{"password_auth": true, "password_auth": false}"#;
+    gate.send(twice.body(Body::from(body)).unwrap()).await.refused(400, "invalid");
+    assert_eq!(gate.state().await, before);
+}
+
+#[tokio::test]
+async fn a_scope_in_use_stays() {
+    let gate = Gate::start().await;
+    let with = json!({"scopes": {"read_only": [{"methods": ["GET"]}], "ci": [{"methods": ["POST"]}]}});
+    let without = json!({"scopes": {"read_only": [{"methods": ["GET"]}]}});
+    gate.settings(with.clone()).await;
+    let made = gate.token(&gate.admin, json!({"description": "x", "scope": "ci"})).await;
+    let reply = gate.patch("/settings", &gate.admin, without.clone()).await;
+    assert!(reply.wrong("scopes").text.contains("ci"), "{reply:?}");
+    gate.patch("/settings", &gate.admin, json!({"scopes": {"ci": [{"methods": ["GET"]}]}}))
+        .await
+        .wrong("scopes");
+    gate.delete(&format!("/tokens/{}", id(&made)), &gate.admin).await.ok(204);
+    gate.settings(without).await;
+}
+
+#[tokio::test]
+async fn an_expired_token_keeps_no_scope() {
+    let gate = Gate::start().await;
+    gate.settings(json!({"custom_validity": true,
+        "scopes": {"read_only": [{"methods": ["GET"]}], "ci": [{"methods": ["POST"]}]}}))
+        .await;
+    let keeper = gate.token(&gate.admin, json!({"description": "x", "control_plane": true})).await;
+    gate.token(&gate.admin, json!({"description": "x", "scope": "ci", "valid_for": "P1D"})).await;
+    gate.pass(crate::support::DAY);
+    let patch = json!({"scopes": {"read_only": [{"methods": ["GET"]}]}});
+    gate.patch("/settings", &crate::support::secret(&keeper), patch).await.ok(200);
+}
+
+#[tokio::test]
+async fn an_admin_is_warned_of_being_outside() {
+    let gate = Gate::start().await;
+    let reply = gate.patch("/settings", &gate.admin, json!({"allowed_ips": ["192.0.2.0/24"]})).await.ok(200);
+    assert_eq!(reply["warnings"].as_array().unwrap().len(), 1, "{reply}");
+    assert_eq!(reply["allowed_ips"], json!(["192.0.2.0/24"]), "a warning, not a refusal");
+}

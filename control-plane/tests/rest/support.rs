@@ -1,0 +1,250 @@
+//! A control plane in a temporary folder: real database, real router, real delivery; only the clock is ours.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::{Extension, Router};
+use gatepass_control_plane::api::{self, AllowedHosts, TrustedProxies};
+use gatepass_control_plane::app::{self, Config, Server, StartError};
+use gatepass_control_plane::clock::Clock;
+use gatepass_control_plane::context::Context;
+use gatepass_control_plane::data_folder::DataFolder;
+use gatepass_control_plane::password::PasswordHashing;
+use gatepass_control_plane::store::Version;
+use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tower::ServiceExt as _;
+
+/// 2026-11-22T09:00:00Z.
+pub const START: i64 = 1_795_338_000;
+pub const DAY: i64 = 24 * 60 * 60;
+
+pub struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+pub struct Gate {
+    pub folder: TempDir,
+    pub clock: Arc<TestClock>,
+    pub context: Context,
+    pub admin: String,
+    router: Router,
+    delivery: JoinHandle<()>,
+    _lock: std::fs::File,
+}
+
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Status, code and field of a problem.
+    pub fn problem(&self) -> (u16, String, String) {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        let json = self.json();
+        assert_eq!(json["status"], self.status.as_u16(), "{self:?}");
+        let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
+        assert!(
+            !text("title").is_empty() && !text("detail").is_empty() && !text("type").is_empty(),
+            "{self:?}"
+        );
+        (self.status.as_u16(), text("code"), text("field"))
+    }
+
+    #[track_caller]
+    pub fn refused(&self, status: u16, code: &str) -> &Self {
+        let (got, got_code, _) = self.problem();
+        assert_eq!((got, got_code.as_str()), (status, code), "{self:?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn wrong(&self, field: &str) -> &Self {
+        assert_eq!(self.problem(), (400, "invalid".to_owned(), field.to_owned()), "{self:?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn ok(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        self.json()
+    }
+}
+
+pub fn private_folder() -> TempDir {
+    // tempfile makes folders with mode 0700.
+    TempDir::new().unwrap()
+}
+
+pub async fn server_in(folder: &Path, clock: Arc<TestClock>, paths: &[&str]) -> Result<Server, StartError> {
+    let folder = DataFolder::open_or_create(folder)?;
+    let lock = folder.lock()?;
+    let config = Config {
+        ecds_file: folder.path().join("envoy").join("gatepass.ecds.json"),
+        module: PathBuf::from("/module.wasm"),
+        proxies: TrustedProxies(vec!["10.9.0.0/16".parse().unwrap()]),
+        hosts: AllowedHosts::new(["gate.example.com".to_owned()]),
+        initial_protected_paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+    };
+    let context = app::open_for_server(folder).await?;
+    let context = Context { clock, passwords: PasswordHashing::cheap(), ..context };
+    Server::set_up(context, config, lock).await
+}
+
+impl Gate {
+    pub async fn start() -> Self {
+        Self::start_in(private_folder()).await
+    }
+
+    pub async fn start_in(folder: TempDir) -> Self {
+        let clock = Arc::new(TestClock(AtomicI64::new(START)));
+        let server = server_in(&folder.path().join("data"), Arc::clone(&clock), &[]).await.unwrap();
+        let context = server.api.context.clone();
+        let peer = ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 4711)));
+        let token = std::fs::read_to_string(context.folder.initial_token()).unwrap_or_default();
+        Self {
+            folder,
+            clock,
+            context,
+            admin: token.trim().to_owned(),
+            router: api::router(server.api).layer(Extension(peer)),
+            delivery: tokio::spawn(server.delivery.run()),
+            _lock: server.lock,
+        }
+    }
+
+    /// Stops as a crash would, and hands the folder back.
+    pub async fn crash(self) -> TempDir {
+        self.delivery.abort();
+        let _ = self.delivery.await;
+        self.folder
+    }
+
+    pub fn pass(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Reply { status: parts.status, headers: parts.headers, text }
+    }
+
+    pub async fn call(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Reply {
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost:8080");
+        if !token.is_empty() {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let body = body.map_or_else(Body::empty, |json| Body::from(json.to_string()));
+        self.send(request.header("content-type", "application/json").body(body).unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> Reply {
+        self.call(Method::GET, &format!("/api/v1{path}"), token, None).await
+    }
+
+    pub async fn delete(&self, path: &str, token: &str) -> Reply {
+        self.call(Method::DELETE, &format!("/api/v1{path}"), token, None).await
+    }
+
+    pub async fn post(&self, path: &str, token: &str, body: Value) -> Reply {
+        self.call(Method::POST, &format!("/api/v1{path}"), token, Some(body)).await
+    }
+
+    pub async fn patch(&self, path: &str, token: &str, body: Value) -> Reply {
+        self.call(Method::PATCH, &format!("/api/v1{path}"), token, Some(body)).await
+    }
+
+    /// Adds a user and returns a token of theirs that may manage.
+    pub async fn person(&self, name: &str, role: &str) -> String {
+        self.post("/users", &self.admin, json!({"name": name, "role": role})).await.ok(201);
+        let wish = json!({"description": "managing", "user": name, "control_plane": true});
+        secret(&self.post("/tokens", &self.admin, wish).await.ok(201))
+    }
+
+    /// Makes a token by `token` and returns the reply's body.
+    pub async fn token(&self, token: &str, wish: Value) -> Value {
+        self.post("/tokens", token, wish).await.ok(201)
+    }
+
+    pub async fn settings(&self, patch: Value) {
+        self.patch("/settings", &self.admin, patch).await.ok(200);
+    }
+
+    /// What the filter gets, as Envoy would read it.
+    pub fn delivered(&self) -> Value {
+        let file = std::fs::read_to_string(self.ecds_file()).unwrap();
+        let file: Value = serde_json::from_str(&file).unwrap();
+        let value = &file["resources"][0]["typed_config"]["config"]["configuration"]["value"];
+        serde_json::from_str(value.as_str().unwrap()).unwrap()
+    }
+
+    pub fn delivered_token(&self, id: &str) -> Option<Value> {
+        let snapshot = self.delivered();
+        snapshot["tokens"].as_array().unwrap().iter().find(|token| token["id"] == id).cloned()
+    }
+
+    pub fn ecds_file(&self) -> PathBuf {
+        self.context.folder.path().join("envoy").join("gatepass.ecds.json")
+    }
+
+    pub async fn version(&self) -> Version {
+        self.context.store.read().await.unwrap().version().await.unwrap().unwrap()
+    }
+
+    /// Everything that a change could leave behind.
+    pub async fn state(&self) -> (Version, Value, Value) {
+        let settings = self.get("/settings", &self.admin).await.ok(200);
+        let audit = self.get("/audit", &self.admin).await.ok(200);
+        (self.version().await, settings, audit)
+    }
+
+    /// Waits until what the database holds has been delivered.
+    pub async fn caught_up(&self) {
+        let signal = self.context.delivery.as_ref().unwrap();
+        assert!(signal.wait(&self.version().await, Duration::from_secs(30)).await);
+    }
+
+    /// Runs SQL on the database beside the server.
+    pub async fn sql(&self, sql: &'static str) {
+        use sqlx::Connection as _;
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.context.folder.database());
+        let mut db = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut db).await.unwrap();
+        db.close().await.unwrap();
+    }
+}
+
+pub fn secret(created: &Value) -> String {
+    created["token"].as_str().unwrap().to_owned()
+}
+
+pub fn id(created: &Value) -> String {
+    created["id"].as_str().unwrap().to_owned()
+}
