@@ -4,8 +4,10 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use crate::api::{self, AllowedHosts, Api, TrustedProxies};
 use crate::audit::{self, KeyError};
@@ -21,6 +23,9 @@ use crate::random::SystemRandom;
 use crate::signal::DeliverySignal;
 use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
+
+/// How long requests under way may take to finish once the server is told to stop.
+const SHUTDOWN_TIME: Duration = Duration::from_secs(10);
 
 /// Why a start failed, as a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +122,7 @@ impl Server {
         Ok(Self { api, delivery, lock })
     }
 
-    /// Answers until `shutdown`, then lets requests under way finish.
+    /// Answers until `shutdown`, then lets requests under way finish, for a while.
     ///
     /// # Errors
     /// The listener failed.
@@ -126,10 +131,25 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
+        let store = Arc::clone(&self.api.context.store);
         let delivery = tokio::spawn(self.delivery.run());
         let service = api::router(self.api).into_make_service_with_connect_info::<SocketAddr>();
-        let served = axum::serve(listener, service).with_graceful_shutdown(shutdown).await;
+        let (stopping, stopped) = oneshot::channel::<()>();
+        let shutdown = async move {
+            shutdown.await;
+            drop(stopping);
+        };
+        let too_long = async move {
+            let _ = stopped.await;
+            tokio::time::sleep(SHUTDOWN_TIME).await;
+        };
+        let served = tokio::select! {
+            served = axum::serve(listener, service).with_graceful_shutdown(shutdown).into_future() => served,
+            // A client that never finishes its request must not keep the server from stopping.
+            () = too_long => Ok(()),
+        };
         delivery.abort();
+        store.close().await;
         drop(self.lock);
         served
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Why the data folder cannot be used, as a sentence that says what to do.
@@ -125,7 +125,11 @@ impl DataFolder {
         let path = self.0.join(name);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        options.open(&path).map_err(|source| unwritable(&path, source))
+        let file = options.open(&path).map_err(|source| unwritable(&path, source))?;
+        // One that was there already, put back from a backup for example.
+        let private = fs::Permissions::from_mode(0o600);
+        file.set_permissions(private).map_err(|source| unwritable(&path, source))?;
+        Ok(file)
     }
 }
 

@@ -74,6 +74,8 @@ pub trait Store: Send + Sync {
     async fn read(&self) -> Result<Box<dyn Transaction>, StoreError>;
     /// Opens a transaction that no other writer runs beside. Dropped without commit, it changes nothing.
     async fn write(&self) -> Result<Box<dyn Transaction>, StoreError>;
+    /// Lets go of the database in good order. Every later call fails.
+    async fn close(&self);
 }
 
 /// One transaction.

@@ -98,7 +98,9 @@ pub async fn create(
     };
     check_texts(&change, &user)?;
     if change.tx.user_by_key(&name_key(&user.name)).await?.is_some() {
-        let problem = "there is a user of this name already; names differ in more than case".to_owned();
+        let problem =
+            "there is or was a user of this name, in this or another case: names are not used twice"
+                .to_owned();
         return Err(Error::Conflict { code: "user_exists", problem });
     }
     let view = insert(&mut change, user, None).await?;

@@ -36,7 +36,9 @@ pub async fn execute(command: AuditCommand) -> anyhow::Result<()> {
     let AuditCommand::Verify(args) = command;
     let context = app::open(DataFolder::open_existing(&args.data_dir)?).await?;
     let print = |entry: &audit::EntryView| println!("{}", serde_json::to_string(entry).unwrap_or_default());
-    match audit::verify(context.store.as_ref(), &context.audit_key, args.expect, print).await? {
+    let found = audit::verify(context.store.as_ref(), &context.audit_key, args.expect, print).await?;
+    context.store.close().await;
+    match found {
         Ok(head) => println!("The audit is whole. Head: {head}"),
         Err(found) => bail!("{found}"),
     }

@@ -24,7 +24,8 @@ pub struct ServeArgs {
     #[arg(long, env = "GATEPASS_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
     /// Further host names under which REST answers, besides localhost and the listening address
-    #[arg(long = "public-host", env = "GATEPASS_PUBLIC_HOSTS", value_delimiter = ',', value_name = "HOST,…")]
+    #[arg(long = "public-host", env = "GATEPASS_PUBLIC_HOSTS", value_delimiter = ',', value_name = "HOST,…",
+          value_parser = parse_host)]
     pub public_hosts: Vec<String>,
     /// Addresses or CIDRs of the TLS-ending proxies in front of REST, whose x-forwarded-for counts
     #[arg(long = "trusted-proxy", env = "GATEPASS_TRUSTED_PROXIES", value_delimiter = ',', value_name = "CIDR,…",
@@ -145,4 +146,11 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 fn parse_proxy(text: &str) -> Result<IpNet, String> {
     let net = text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
     net.map_err(|_| "not an address or a CIDR such as 10.0.0.0/8".to_owned())
+}
+
+/// A host name or address as it stands in a `Host` header, without a port.
+fn parse_host(text: &str) -> Result<String, String> {
+    let authority = text.parse::<axum::http::uri::Authority>().ok();
+    let bare = authority.filter(|authority| !text.contains('@') && authority.host() == text);
+    bare.map(|_| text.to_owned()).ok_or_else(|| "not a host name without a port".to_owned())
 }

@@ -64,6 +64,7 @@ pub async fn execute(command: UserCommand) -> anyhow::Result<()> {
             );
         }
     }
+    context.store.close().await;
     Ok(())
 }
 

@@ -60,11 +60,6 @@ impl SqliteStore {
         })?;
         Ok(Self { pool, writers: Arc::default() })
     }
-
-    /// Closes the file; SQLite then folds its journal into it.
-    pub async fn close(&self) {
-        self.pool.close().await;
-    }
 }
 
 fn migrator() -> Migrator {
@@ -85,6 +80,11 @@ impl Store for SqliteStore {
         let turn = Arc::clone(&self.writers).lock_owned().await;
         let inner = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         Ok(Box::new(SqliteTransaction { inner, _turn: Some(turn) }))
+    }
+
+    async fn close(&self) {
+        // With the last connection gone, SQLite folds its journal into the file.
+        self.pool.close().await;
     }
 }
 

@@ -185,3 +185,31 @@ async fn credentials_are_bearer_or_basic_with_the_owners_name() {
     );
     assert_eq!(refused.headers.get_all("www-authenticate").iter().count(), 1);
 }
+
+#[tokio::test]
+async fn authority_is_looked_at_again_in_the_changes_own_transaction() {
+    use gatepass_control_plane::callers::authenticate;
+    use gatepass_control_plane::error::{Error, Unauthenticated};
+    use gatepass_control_plane::tokens::{self, NewToken};
+
+    let gate = Gate::start().await;
+    let fred = gate.person("fred", "user").await;
+    let here = Some(std::net::IpAddr::from([127, 0, 0, 1]));
+    let caller = authenticate(&gate.context, fred.as_bytes(), None, here).await.unwrap();
+    gate.delete("/users/fred/tokens", &gate.admin).await.ok(200);
+    let wish = NewToken { description: "too late".to_owned(), ..NewToken::default() };
+    let refused = tokens::create(&gate.context, &caller, wish).await.map(drop);
+    assert!(matches!(refused, Err(Error::Unauthenticated(Unauthenticated::Unknown))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_bound_holds_when_many_ask_at_once() {
+    let gate = Gate::start().await;
+    gate.settings(json!({"max_tokens_per_user": 5})).await;
+    let wish = json!({"description": "x"});
+    let ask = || gate.post("/tokens", &gate.admin, wish.clone());
+    let (a, b, c, d, e, f, g, h) = tokio::join!(ask(), ask(), ask(), ask(), ask(), ask(), ask(), ask());
+    let made = [a, b, c, d, e, f, g, h].iter().filter(|reply| reply.status.as_u16() == 201).count();
+    assert_eq!(made, 4, "and the first start's own");
+    assert_eq!(gate.delivered()["tokens"].as_array().unwrap().len(), 5);
+}

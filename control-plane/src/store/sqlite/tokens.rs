@@ -11,12 +11,28 @@ use crate::store::{StoreError, TokenFilter};
 
 /// Tokens joined with their owners, and the rest of the statement.
 macro_rules! select {
-    ($rest:literal) => {
+    ($($rest:tt)+) => {
         concat!(
             "SELECT t.id, t.sha256, t.user_id, u.name AS owner, u.role AS owner_role, u.active AS owner_active, ",
             "t.creator, t.description, t.created_at, t.expires_at, t.scope, t.allowed_ips, t.hint, ",
             "t.control_plane, t.revoked_at, t.revoked_by FROM tokens t JOIN users u ON u.id = t.user_id ",
-            $rest
+            $($rest)+
+        )
+    };
+}
+
+/// A page of tokens under a condition on the owner (?1) and those of a [`TokenFilter`].
+macro_rules! select_page {
+    ($owner:literal) => {
+        select!(
+            "WHERE ",
+            $owner,
+            " AND (?2 IS NULL OR u.role <> 'admin' OR u.id = ?2) AND (?3 IS NULL OR t.id < ?3)
+              AND CASE ?4 WHEN 'revoked' THEN t.revoked_at IS NOT NULL
+                          WHEN 'active' THEN t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?5)
+                          WHEN 'expired' THEN t.revoked_at IS NULL AND t.expires_at <= ?5
+                          ELSE 1 END
+              ORDER BY t.id DESC LIMIT ?6"
         )
     };
 }
@@ -35,24 +51,8 @@ pub(super) async fn by_digest(db: &mut SqliteConnection, digest: &Digest) -> Res
 pub(super) async fn list(db: &mut SqliteConnection, filter: &TokenFilter) -> Result<Vec<Token>> {
     // Two statements, so that a list of one owner's tokens uses that owner's index.
     let sql = match filter.owner_id {
-        Some(_) => select!(
-            "WHERE t.user_id = ?1 AND (?2 IS NULL OR u.role <> 'admin' OR u.id = ?2)
-               AND (?3 IS NULL OR t.id < ?3)
-               AND CASE ?4 WHEN 'revoked' THEN t.revoked_at IS NOT NULL
-                           WHEN 'active' THEN t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?5)
-                           WHEN 'expired' THEN t.revoked_at IS NULL AND t.expires_at <= ?5
-                           ELSE 1 END
-             ORDER BY t.id DESC LIMIT ?6"
-        ),
-        None => select!(
-            "WHERE (?1 IS NULL) AND (?2 IS NULL OR u.role <> 'admin' OR u.id = ?2)
-               AND (?3 IS NULL OR t.id < ?3)
-               AND CASE ?4 WHEN 'revoked' THEN t.revoked_at IS NOT NULL
-                           WHEN 'active' THEN t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?5)
-                           WHEN 'expired' THEN t.revoked_at IS NULL AND t.expires_at <= ?5
-                           ELSE 1 END
-             ORDER BY t.id DESC LIMIT ?6"
-        ),
+        Some(_) => select_page!("t.user_id = ?1"),
+        None => select_page!("?1 IS NULL"),
     };
     let rows = sqlx::query(sql)
         .bind(filter.owner_id)
