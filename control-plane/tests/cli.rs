@@ -47,13 +47,13 @@ impl Place {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut log = Vec::new();
         for line in BufReader::new(child.stderr.as_mut().unwrap()).lines().map_while(Result::ok) {
-            let ready = line.contains("\"ready\"");
             log.push(line);
-            if ready {
-                return (child, log);
+            if log.last().is_some_and(|line| line.contains("\"ready\"")) {
+                break;
             }
         }
-        panic!("{log:?}");
+        assert!(log.last().is_some_and(|line| line.contains("\"ready\"")), "{log:?}");
+        (child, log)
     }
 
     fn set_password(&self, name: &str, input: &str) -> Output {

@@ -33,6 +33,22 @@ async fn a_second_start_makes_no_second_admin() {
 }
 
 #[tokio::test]
+async fn a_first_start_that_cannot_say_its_secrets_sets_nothing_up() {
+    let folder = private_folder();
+    let data = folder.path().join("data");
+    let in_the_way = data.join("initial-admin-token");
+    std::fs::create_dir_all(&in_the_way).unwrap();
+    std::fs::set_permissions(&data, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let clock = Gate::start().await.clock;
+    let refused = server_in(&data, Arc::clone(&clock), &[]).await.map(drop).unwrap_err();
+    assert!(refused.to_string().contains("initial-admin-token"), "{refused}");
+    std::fs::remove_dir(in_the_way).unwrap();
+    let gate = Gate::start_in(folder).await;
+    gate.get("/whoami", &gate.admin).await.ok(200);
+    assert_eq!(gate.get("/audit", &gate.admin).await.json()["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn folders_are_0700_and_files_0600() {
     let gate = Gate::start().await;
     gate.token(&gate.admin, json!({"description": "x"})).await;

@@ -1,0 +1,188 @@
+//! Tokens: create.
+
+use gatepass::token::PlainToken;
+use serde::Deserialize;
+
+use super::{TokenView, target};
+use crate::callers::Caller;
+use crate::change::{Change, Committed};
+use crate::context::Context;
+use crate::domain::address::{IpList, MAX_TOKEN_ENTRIES};
+use crate::domain::audit::Action;
+use crate::domain::authority::{self, Denial, Owner};
+use crate::domain::settings::Settings;
+use crate::domain::token::Token;
+use crate::domain::user::User;
+use crate::domain::{text, validity};
+use crate::error::Error;
+use crate::random::sortable_id;
+
+/// What a token is to be.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// What it is for.
+    pub description: String,
+    /// The owner; the caller without it.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// See [`validity::Request`].
+    #[serde(default)]
+    pub valid_for: Option<String>,
+    /// See [`validity::Request`].
+    #[serde(default)]
+    pub expires_at: Option<String>,
+    /// A scope's name.
+    #[serde(default)]
+    pub scope: Option<String>,
+    /// Where it may be used from.
+    #[serde(default)]
+    pub allowed_ips: Option<IpList>,
+    /// Whether it may manage.
+    #[serde(default)]
+    pub control_plane: bool,
+}
+
+/// A token that was just made: the one time that its secret is there.
+pub struct Created {
+    /// The token in clear.
+    pub secret: PlainToken,
+    /// The token as it is shown.
+    pub view: TokenView,
+    /// What became of the change.
+    pub committed: Committed,
+}
+
+/// Makes a token.
+///
+/// # Errors
+/// What the caller may not do, or which field is wrong.
+pub async fn create(context: &Context, caller: &Caller, wish: NewToken) -> Result<Created, Error> {
+    let (mut change, caller) = Change::by(context, caller).await?;
+    let settings = change.settings.settings.clone();
+    authority::creates(caller.principal(), &settings, wish.control_plane)?;
+    let owner = owner_of_new(&mut change, &caller, wish.user.as_deref()).await?;
+    let limits = limits(&caller, &owner, &wish)?;
+    check_wish(&wish, &limits, &settings)?;
+    let asked =
+        validity::Request { valid_for: wish.valid_for.as_deref(), expires_at: wish.expires_at.as_deref() };
+    let expires_at = validity::expiry(asked, settings.max_validity, settings.custom_validity, change.now)?;
+    let active = change.tx.active_tokens_of(owner.id, change.at()).await?;
+    if active >= i64::from(settings.max_tokens_per_user) {
+        let limit = settings.max_tokens_per_user;
+        let problem = format!("{} has {limit} active tokens already: revoke one first", owner.name);
+        return Err(Error::Conflict { code: "too_many_tokens", problem });
+    }
+    let draft = Draft {
+        description: wish.description,
+        expires_at,
+        scope: limits.scope,
+        allowed_ips: limits.allowed_ips,
+        control_plane: wish.control_plane,
+    };
+    let (secret, token) = insert(context, &mut change, &owner, draft).await?;
+    let view = TokenView::new(&token, change.at());
+    let committed = change.commit().await?;
+    Ok(Created { secret, view, committed })
+}
+
+async fn owner_of_new(change: &mut Change<'_>, caller: &Caller, user: Option<&str>) -> Result<User, Error> {
+    let name = user.unwrap_or(&caller.token.owner);
+    if name != caller.token.owner {
+        authority::acts_for_others(caller.principal())?;
+    }
+    let Some(owner) = change.tx.user(name).await? else {
+        return Err(Error::invalid(
+            "user",
+            "there is no user of exactly this name: an admin adds one with POST /users",
+        ));
+    };
+    authority::acts_for(caller.principal(), Owner { user_id: owner.id, role: owner.role })?;
+    Ok(owner)
+}
+
+struct Limits {
+    scope: Option<String>,
+    allowed_ips: IpList,
+}
+
+/// What a token makes for its own owner never has a wider scope or IP list than it has itself.
+fn limits(caller: &Caller, owner: &User, wish: &NewToken) -> Result<Limits, Denial> {
+    let (scope, allowed_ips) = (wish.scope.clone(), wish.allowed_ips.clone());
+    if owner.id != caller.token.owner_id {
+        return Ok(Limits { scope, allowed_ips: allowed_ips.unwrap_or_default() });
+    }
+    let own = &caller.token;
+    let scope = scope.or_else(|| own.scope.clone());
+    // Two scopes are not compared rule by rule: only the same one is known not to be wider.
+    if own.scope.is_some() && scope != own.scope {
+        return Err(Denial::ScopeWider);
+    }
+    let allowed_ips = allowed_ips.unwrap_or_else(|| own.allowed_ips.clone());
+    if !own.allowed_ips.covers(&allowed_ips) {
+        return Err(Denial::IpsWider);
+    }
+    Ok(Limits { scope, allowed_ips })
+}
+
+fn check_wish(wish: &NewToken, limits: &Limits, settings: &Settings) -> Result<(), Error> {
+    text::check(&wish.description, &settings.prefixes())
+        .map_err(|problem| Error::invalid("description", problem))?;
+    if let Some(scope) = &limits.scope
+        && !settings.scopes.0.contains_key(scope)
+    {
+        let known: Vec<_> = settings.scopes.0.keys().map(String::as_str).collect();
+        return Err(Error::invalid("scope", format!("is not one of {}", known.join(", "))));
+    }
+    if limits.allowed_ips.len() > MAX_TOKEN_ENTRIES {
+        let count = limits.allowed_ips.len();
+        return Err(Error::invalid(
+            "allowed_ips",
+            format!("comes to {count} CIDRs, and {MAX_TOKEN_ENTRIES} is the most"),
+        ));
+    }
+    Ok(())
+}
+
+/// A token whose rules have been checked.
+pub(crate) struct Draft {
+    pub(crate) description: String,
+    pub(crate) expires_at: Option<i64>,
+    pub(crate) scope: Option<String>,
+    pub(crate) allowed_ips: IpList,
+    pub(crate) control_plane: bool,
+}
+
+/// Adds a token to a change, with its audit entry.
+pub(crate) async fn insert(
+    context: &Context,
+    change: &mut Change<'_>,
+    owner: &User,
+    draft: Draft,
+) -> Result<(PlainToken, Token), Error> {
+    let prefix = change.settings.settings.prefixes().into_iter().next().unwrap_or_default();
+    let secret = PlainToken::generate(&prefix, |buffer| context.random.fill(buffer))?;
+    let token = Token {
+        id: sortable_id(change.now, context.random.as_ref())?,
+        digest: secret.digest(),
+        owner_id: owner.id,
+        owner: owner.name.clone(),
+        owner_role: owner.role,
+        owner_active: owner.active,
+        creator: change.actor().to_owned(),
+        description: draft.description,
+        created_at: change.at(),
+        expires_at: draft.expires_at,
+        scope: draft.scope,
+        allowed_ips: draft.allowed_ips,
+        hint: secret.hint().to_owned(),
+        control_plane: draft.control_plane,
+        revoked_at: None,
+        revoked_by: None,
+    };
+    change.tx.insert_token(&token).await?;
+    let view = TokenView::new(&token, change.at());
+    change.record(Action::TokenCreated, target(&token), &(), &view);
+    change.filter_sees_it();
+    Ok((secret, token))
+}

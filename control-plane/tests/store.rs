@@ -1,0 +1,195 @@
+//! What every database must do, whichever it is. Each further one runs the same contract.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may panic")]
+
+use gatepass::token::Digest;
+use gatepass_control_plane::domain::address::IpList;
+use gatepass_control_plane::domain::audit::{Action, AuditKey, Draft, Head, chain};
+use gatepass_control_plane::domain::settings::Settings;
+use gatepass_control_plane::domain::token::Token;
+use gatepass_control_plane::domain::user::{Role, User};
+use gatepass_control_plane::store::sqlite::SqliteStore;
+use gatepass_control_plane::store::{Store, TokenFilter, Version};
+
+#[tokio::test]
+async fn sqlite_keeps_the_contract() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("gatepass.db");
+    std::fs::write(&path, "").unwrap();
+    let store = SqliteStore::open(&path).await.unwrap();
+    contract(&store).await;
+    store.close().await;
+    let again = SqliteStore::open(&path).await.unwrap();
+    let version = again.read().await.unwrap().version().await.unwrap();
+    assert_eq!(version, Some(Version { epoch: "b2".to_owned(), revision: 1 }), "committed is durable");
+}
+
+async fn contract(store: &dyn Store) {
+    what_is_not_there_is_none(store).await;
+    epoch_revision_and_settings(store).await;
+    users(store).await;
+    tokens(store).await;
+    audit(store).await;
+    readers_see_one_state_and_writers_take_turns(store).await;
+}
+
+async fn what_is_not_there_is_none(store: &dyn Store) {
+    let mut tx = store.read().await.unwrap();
+    assert_eq!(tx.version().await.unwrap(), None);
+    assert!(tx.settings().await.is_err(), "there must be settings once there is a version");
+    assert_eq!(tx.user("fred").await.unwrap(), None);
+    assert_eq!(tx.token("01A").await.unwrap(), None);
+    assert_eq!(tx.token_by_digest(&Digest::from_bytes([0; 32])).await.unwrap(), None);
+    assert_eq!(tx.audit_head().await.unwrap(), Head::EMPTY);
+    assert!(!tx.has_users().await.unwrap());
+}
+
+async fn epoch_revision_and_settings(store: &dyn Store) {
+    let mut tx = store.write().await.unwrap();
+    tx.initialise("a1", &Settings::default()).await.unwrap();
+    assert_eq!(tx.raise_revision().await.unwrap(), 1);
+    tx.replace_epoch("b2").await.unwrap();
+    let changed = Settings { password_auth: true, ..Settings::default() };
+    tx.replace_settings(&changed).await.unwrap();
+    let stored = tx.settings().await.unwrap();
+    assert_eq!((stored.settings, stored.version), (changed, 2));
+    tx.commit().await.unwrap();
+
+    let mut tx = store.write().await.unwrap();
+    tx.raise_revision().await.unwrap();
+    drop(tx);
+    let version = store.read().await.unwrap().version().await.unwrap().unwrap();
+    assert_eq!(version.revision, 1, "dropped without commit, a transaction changes nothing");
+}
+
+fn user(name: &str, role: Role) -> User {
+    let (display_name, email) = (Some("Fred F.".to_owned()), None);
+    User { id: 0, name: name.to_owned(), role, active: true, display_name, email, created_at: 7 }
+}
+
+async fn users(store: &dyn Store) {
+    let mut tx = store.write().await.unwrap();
+    for (name, role) in [("Fred", Role::User), ("anna", Role::Admin), ("zoe", Role::TokenManager)] {
+        let id = tx.insert_user(&user(name, role), None).await.unwrap();
+        assert_eq!(tx.user(name).await.unwrap(), Some(User { id, ..user(name, role) }));
+    }
+    assert!(tx.insert_user(&user("FRED", Role::User), None).await.is_err(), "names are unique");
+    assert_eq!(tx.user("fred").await.unwrap(), None, "exactly this name");
+    assert_eq!(tx.user_by_key("fred").await.unwrap().unwrap().name, "Fred");
+    let names = |users: Vec<User>| users.into_iter().map(|user| user.name).collect::<Vec<_>>();
+    assert_eq!(names(tx.users(None, 2).await.unwrap()), ["anna", "Fred"]);
+    assert_eq!(names(tx.users(Some("fred"), 2).await.unwrap()), ["zoe"]);
+    assert_eq!(tx.active_admins().await.unwrap(), 1);
+
+    let anna = tx.user("anna").await.unwrap().unwrap();
+    let changed =
+        User { role: Role::User, active: false, display_name: None, email: Some("a@b".to_owned()), ..anna };
+    tx.update_user(&changed).await.unwrap();
+    assert_eq!(tx.user("anna").await.unwrap(), Some(changed.clone()));
+    assert_eq!(tx.active_admins().await.unwrap(), 0);
+    tx.set_password_hash(changed.id, "hash").await.unwrap();
+    assert!(tx.set_password_hash(-1, "hash").await.is_err(), "affected rows are checked");
+    assert!(tx.update_user(&User { id: -1, ..changed }).await.is_err());
+    tx.commit().await.unwrap();
+}
+
+fn token(number: u8, owner: &User, expires_at: Option<i64>) -> Token {
+    Token {
+        id: format!("0{number}"),
+        digest: Digest::from_bytes([number; 32]),
+        owner_id: owner.id,
+        owner: owner.name.clone(),
+        owner_role: owner.role,
+        owner_active: owner.active,
+        creator: "zoe".to_owned(),
+        description: "x".to_owned(),
+        created_at: 7,
+        expires_at,
+        scope: (number == 1).then(|| "read_only".to_owned()),
+        allowed_ips: serde_json::from_str::<IpList>(r#"["10.0.0.0/8"]"#).unwrap(),
+        hint: "abcd".to_owned(),
+        control_plane: number == 2,
+        revoked_at: None,
+        revoked_by: None,
+    }
+}
+
+async fn tokens(store: &dyn Store) {
+    let mut tx = store.write().await.unwrap();
+    let (fred, zoe) = (tx.user("Fred").await.unwrap().unwrap(), tx.user("zoe").await.unwrap().unwrap());
+    let all = [token(1, &fred, Some(100)), token(2, &fred, None), token(3, &zoe, Some(50))];
+    for token in &all {
+        tx.insert_token(token).await.unwrap();
+        assert_eq!(tx.token(&token.id).await.unwrap().as_ref(), Some(token));
+        assert_eq!(tx.token_by_digest(&token.digest).await.unwrap().as_ref(), Some(token));
+    }
+    let twice = Token { id: "09".to_owned(), ..all[0].clone() };
+    assert!(tx.insert_token(&twice).await.is_err(), "digests are unique");
+    assert_eq!(tx.active_tokens_of(fred.id, 99).await.unwrap(), 2);
+    assert_eq!(tx.active_tokens_of(fred.id, 100).await.unwrap(), 1, "expired at equality");
+    assert_eq!(tx.scopes_in_use(99).await.unwrap(), ["read_only"]);
+    assert!(tx.scopes_in_use(100).await.unwrap().is_empty());
+    let ids = |tokens: Vec<Token>| tokens.into_iter().map(|token| token.id).collect::<Vec<_>>();
+    assert_eq!(ids(tx.unrevoked_tokens(49).await.unwrap()), ["01", "02", "03"]);
+    assert_eq!(ids(tx.unrevoked_tokens(50).await.unwrap()), ["01", "02"]);
+
+    assert!(tx.revoke_token("02", 60, "zoe").await.unwrap());
+    assert!(!tx.revoke_token("02", 61, "anna").await.unwrap(), "once");
+    assert!(!tx.revoke_token("08", 61, "anna").await.unwrap());
+    assert_eq!(tx.token("02").await.unwrap().unwrap().revoked_by.as_deref(), Some("zoe"));
+    assert_eq!(ids(tx.unrevoked_tokens(0).await.unwrap()), ["01", "03"]);
+    assert_eq!(ids(tx.unrevoked_tokens_of(fred.id).await.unwrap()), ["01"]);
+    let page = TokenFilter { now: 50, limit: 2, ..TokenFilter::default() };
+    assert_eq!(ids(tx.tokens(&page).await.unwrap()), ["03", "02"]);
+    let next = TokenFilter { before: Some("02".to_owned()), ..page.clone() };
+    assert_eq!(ids(tx.tokens(&next).await.unwrap()), ["01"]);
+    let freds = TokenFilter { owner_id: Some(fred.id), ..page };
+    assert_eq!(ids(tx.tokens(&freds).await.unwrap()), ["02", "01"]);
+    tx.commit().await.unwrap();
+}
+
+async fn audit(store: &dyn Store) {
+    let key = AuditKey::new([1; 32]);
+    let mut tx = store.write().await.unwrap();
+    let mut entries = Vec::new();
+    for at in 1..=3 {
+        let draft = Draft {
+            at,
+            actor: "zoe".to_owned(),
+            actor_token_id: None,
+            ip: Some("::1".to_owned()),
+            action: Action::TokenCreated.as_str().to_owned(),
+            target: "token:01".to_owned(),
+            detail: "{}".to_owned(),
+        };
+        let entry = chain(&key, tx.audit_head().await.unwrap(), draft);
+        tx.append_audit(&entry).await.unwrap();
+        assert_eq!(tx.audit_head().await.unwrap(), Head { seq: at, mac: entry.mac });
+        entries.push(entry);
+    }
+    assert!(tx.append_audit(&entries[0]).await.is_err(), "numbers are unique");
+    assert_eq!(tx.audit_after(0, 2).await.unwrap(), entries[..2]);
+    assert_eq!(tx.audit_after(2, 2).await.unwrap(), entries[2..]);
+    entries.reverse();
+    assert_eq!(tx.audit_before(None, 9).await.unwrap(), entries);
+    assert_eq!(tx.audit_before(Some(3), 1).await.unwrap(), entries[1..2]);
+    tx.commit().await.unwrap();
+}
+
+async fn readers_see_one_state_and_writers_take_turns(store: &dyn Store) {
+    let mut reader = store.read().await.unwrap();
+    let before = reader.active_admins().await.unwrap();
+    let mut writer = store.write().await.unwrap();
+    let anna = writer.user("anna").await.unwrap().unwrap();
+    writer.update_user(&User { role: Role::Admin, active: true, ..anna }).await.unwrap();
+    let second = store.write();
+    tokio::pin!(second);
+    tokio::select! {
+        biased;
+        _ = &mut second => panic!("two writers at once"),
+        () = tokio::task::yield_now() => {}
+    }
+    writer.commit().await.unwrap();
+    assert_eq!(reader.active_admins().await.unwrap(), before);
+    let mut second = second.await.unwrap();
+    assert_eq!(second.active_admins().await.unwrap(), before + 1);
+}
