@@ -1,13 +1,12 @@
 //! The first start: an admin with a password and a token, in a database that has no user.
 
-use gatepass::config::wire::UniqueMap;
 use jiff::ToSpan as _;
-use serde_json::json;
 
 use crate::change::Change;
 use crate::context::Context;
 use crate::data_folder::write_private;
 use crate::domain::address::IpList;
+use crate::domain::settings::Settings;
 use crate::domain::user::{Role, User, system_actor};
 use crate::error::Error;
 use crate::password::Password;
@@ -63,8 +62,7 @@ async fn protect(change: &mut Change<'_>, paths: &[String]) -> Result<(), Error>
     if paths.is_empty() {
         return Ok(());
     }
-    let patch = UniqueMap([("protected_paths".to_owned(), json!(paths))].into());
-    let settings = change.settings.settings.patched(&patch)?;
+    let settings = Settings { protected_paths: paths.to_vec(), ..change.settings.settings.clone() };
     change.tx.replace_settings(&settings).await?;
     change.settings.settings = settings;
     Ok(())

@@ -5,10 +5,9 @@ use crate::change::{Change, Committed};
 use crate::context::Context;
 use crate::domain::audit::Action;
 use crate::domain::authority;
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Settings, SettingsPatch};
 use crate::error::Error;
 use crate::store::StoredSettings;
-use gatepass::config::wire::UniqueMap;
 use serde_json::Value;
 
 /// Shows the settings.
@@ -39,7 +38,7 @@ pub struct Updated {
 pub async fn update(
     context: &Context,
     caller: &Caller,
-    patch: &UniqueMap<Value>,
+    patch: &SettingsPatch,
     expected: Option<i64>,
 ) -> Result<Updated, Error> {
     let (mut change, caller) = Change::by(context, caller).await?;

@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use super::Api;
 use super::extract::MAX_BODY;
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use crate::random::hex_text;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -95,11 +95,12 @@ async fn answer(api: &Api, request: Request, next: Next) -> Response {
         Err(problem) => problem.into_response(),
     };
     let status = response.status().as_u16();
-    let ms = start.elapsed().as_millis();
+    let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let code = response.extensions().get::<Code>().map_or("-", |code| code.0);
     if route.starts_with("/api/") {
-        tracing::info!(%method, route, status, ms, "request");
+        tracing::info!(%method, route, status, code, ms, "request");
     } else {
-        tracing::debug!(%method, route, status, ms, "request");
+        tracing::debug!(%method, route, status, code, ms, "request");
     }
     response
 }

@@ -6,6 +6,10 @@ use serde::Serialize;
 
 use crate::error::Error;
 
+/// A problem's code, left on the reply for the log.
+#[derive(Clone, Copy)]
+pub(super) struct Code(pub(super) &'static str);
+
 /// An error as clients see it.
 #[derive(Debug)]
 pub struct Problem {
@@ -76,6 +80,7 @@ impl IntoResponse for Problem {
         let json = serde_json::to_string(&body).unwrap_or_default();
         let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (self.status, content_type, json).into_response();
+        response.extensions_mut().insert(Code(self.code));
         if self.status == StatusCode::UNAUTHORIZED {
             // Never Basic: a browser would ask for a password and send it with every later request.
             let challenge = HeaderValue::from_static("Bearer realm=\"gatepass\"");

@@ -3,15 +3,13 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
-use gatepass::config::wire::UniqueMap;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::extract::Json;
 use super::problem::Problem;
 use super::{Api, revision};
 use crate::callers::Caller;
-use crate::domain::settings::Settings;
+use crate::domain::settings::{Settings, SettingsPatch};
 use crate::error::Error;
 use crate::settings;
 use crate::store::StoredSettings;
@@ -32,7 +30,7 @@ pub(super) async fn update_settings(
     State(api): State<Api>,
     caller: Caller,
     headers: HeaderMap,
-    Json(patch): Json<UniqueMap<Value>>,
+    Json(patch): Json<SettingsPatch>,
 ) -> Result<Response, Problem> {
     let expected = expected_version(&headers)?;
     let updated = settings::update(&api.context, &caller, &patch, expected).await?;

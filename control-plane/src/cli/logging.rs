@@ -13,6 +13,10 @@ pub fn init(filter: &str) -> anyhow::Result<()> {
         .map_err(|error| anyhow::anyhow!("--log: {error}; give a level such as info or debug"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start of the log in one process keeps the first.
-    let _ = if std::io::stderr().is_terminal() { log.try_init() } else { log.json().try_init() };
+    let _ = if std::io::stderr().is_terminal() {
+        log.try_init()
+    } else {
+        log.json().with_span_list(false).try_init()
+    };
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Subnets};
+use gatepass::address::Range;
+use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -88,10 +89,7 @@ fn parse_entry(text: &str) -> Option<Vec<IpNet>> {
     if let Some((first, last)) = text.split_once('-') {
         return parse_range(first.trim(), last.trim());
     }
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Some(vec![IpNet::from(address.to_canonical())]);
-    }
-    text.parse::<IpNet>().ok().map(|net| vec![canonical(net.trunc())])
+    text.parse::<Range>().ok().map(|range| vec![range.net()])
 }
 
 fn parse_range(first: &str, last: &str) -> Option<Vec<IpNet>> {
@@ -101,12 +99,6 @@ fn parse_range(first: &str, last: &str) -> Option<Vec<IpNet>> {
         (IpAddr::V6(a), IpAddr::V6(b)) if a <= b => Some(Ipv6Subnets::new(a, b, 0).map(IpNet::V6).collect()),
         _ => None,
     }
-}
-
-fn canonical(net: IpNet) -> IpNet {
-    let IpNet::V6(v6) = net else { return net };
-    let mapped = v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96));
-    mapped.and_then(|(addr, len)| Ipv4Net::new(addr, len).ok()).map_or(net, IpNet::V4)
 }
 
 #[cfg(test)]

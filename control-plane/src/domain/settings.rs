@@ -3,7 +3,7 @@
 use gatepass::config::wire::{IdentityHeaders, Mode, ScopeRule, UniqueMap};
 use gatepass::token::{DEFAULT_PREFIX, MAX_PREFIXES, Prefix};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::address::{IpList, MAX_GLOBAL_ENTRIES};
 use super::malformed::Malformed;
@@ -52,6 +52,10 @@ pub struct Settings {
     pub token_prefixes: Vec<String>,
 }
 
+/// Some settings by name, their values as they were written: read once, by the settings' own types, which refuse
+/// duplicate keys at every depth.
+pub type SettingsPatch = UniqueMap<Box<RawValue>>;
+
 impl Default for Settings {
     fn default() -> Self {
         let methods = ["GET", "HEAD", "OPTIONS"].map(str::to_owned).to_vec();
@@ -82,15 +86,18 @@ impl Settings {
     ///
     /// # Errors
     /// The first unknown or malformed setting.
-    pub fn patched(&self, patch: &UniqueMap<Value>) -> Result<Self, Malformed> {
-        let mut all = serde_json::to_value(self).unwrap_or_default();
+    pub fn patched(&self, patch: &SettingsPatch) -> Result<Self, Malformed> {
+        let text = |value: Result<String, _>| value.map_err(|error: serde_json::Error| invalid("", error));
+        let all = text(serde_json::to_string(self))?;
+        let mut all: SettingsPatch = serde_json::from_str(&all).map_err(|error| invalid("", error))?;
         for (name, value) in &patch.0 {
-            match all.get_mut(name) {
-                Some(setting) => *setting = value.clone(),
+            match all.0.get_mut(name) {
+                Some(setting) => setting.clone_from(value),
                 None => return Err(invalid(name, "is no setting")),
             }
         }
-        let patched: Self = serde_path_to_error::deserialize(&all)
+        let all = text(serde_json::to_string(&all))?;
+        let patched: Self = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(&all))
             .map_err(|error| Malformed::new(&error.path().to_string(), error.inner()))?;
         patched.check()?;
         Ok(patched)
@@ -129,11 +136,17 @@ fn invalid(field: &str, problem: impl std::fmt::Display) -> Malformed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn patch(value: &Value) -> Result<Settings, Malformed> {
-        let patch: UniqueMap<Value> = serde_json::from_str(&value.to_string()).unwrap();
-        Settings::default().patched(&patch)
+        Settings::default().patched(&serde_json::from_str(&value.to_string()).unwrap())
+    }
+
+    #[test]
+    fn a_scope_named_twice_is_refused() {
+        let twice = r#"{"scopes": {"read_only": [], "ci": [], "ci": []}}"#;
+        let error = Settings::default().patched(&serde_json::from_str(twice).unwrap()).unwrap_err();
+        assert!(error.field.starts_with("scopes") && error.problem.contains("duplicate"), "{error:?}");
     }
 
     #[test]
