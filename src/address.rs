@@ -75,18 +75,25 @@ impl FromStr for Range {
     fn from_str(text: &str) -> Result<Self, InvalidRange> {
         let net = match text.parse::<IpAddr>() {
             Ok(address) => IpNet::from(address),
-            Err(_) => text.parse::<IpNet>().map_err(|_| InvalidRange)?,
+            Err(_) => text.parse::<IpNet>().ok().filter(|net| is_plain(text, *net)).ok_or(InvalidRange)?,
         };
-        Ok(Self(unmapped(net).trunc()))
+        Ok(Self(unmapped(net).ok_or(InvalidRange)?.trunc()))
     }
 }
 
-/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
-fn unmapped(net: IpNet) -> IpNet {
+/// Whether the prefix length is written without leading zeros: `/08` is octal to some readers.
+fn is_plain(text: &str, net: IpNet) -> bool {
+    text.rsplit_once('/').is_some_and(|(_, len)| len == net.prefix_len().to_string())
+}
+
+/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`. An IPv4-mapped address with a shorter prefix is `None`: `::ffff:10.0.0.1/32`
+/// looks like one IPv4 address and would be a range of IPv6.
+fn unmapped(net: IpNet) -> Option<IpNet> {
     const MAPPED_BITS: u8 = 96;
-    let IpNet::V6(v6) = net else { return net };
-    let mapped = v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(MAPPED_BITS));
-    mapped.and_then(|(address, bits)| Ipv4Net::new(address, bits).ok()).map_or(net, IpNet::V4)
+    let IpNet::V6(v6) = net else { return Some(net) };
+    let Some(mapped) = v6.addr().to_ipv4_mapped() else { return Some(net) };
+    let bits = v6.prefix_len().checked_sub(MAPPED_BITS)?;
+    Ipv4Net::new(mapped, bits).ok().map(IpNet::V4)
 }
 
 #[cfg(test)]
@@ -150,9 +157,19 @@ mod tests {
 
     #[test]
     fn entries_that_are_no_address_are_refused() {
-        for bad in
-            ["", "10.0.0.0/33", "10.0.0", "::/129", "10.0.0.1-10.0.0.9", "host", "10.0.0.0/", "10.0.0.0/+8"]
-        {
+        for bad in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0",
+            "::/129",
+            "10.0.0.1-10.0.0.9",
+            "host",
+            "10.0.0.0/",
+            "10.0.0.0/+8",
+            "10.0.0.0/08",
+            "::ffff:127.0.0.1/32",
+            "::ffff:10.0.0.0/95",
+        ] {
             assert_eq!(bad.parse::<Range>(), Err(InvalidRange), "{bad}");
         }
     }

@@ -68,7 +68,8 @@ pub fn parse(value: &[u8]) -> Authorization<'_> {
     if !bearer && !scheme.eq_ignore_ascii_case(b"basic") {
         return Authorization::OtherScheme;
     }
-    let credentials = trim(rest);
+    let spaces = rest.iter().take_while(|b| **b == b' ').count();
+    let credentials = rest.get(spaces..).unwrap_or_default();
     if value.len() > MAX_VALUE || !is_token68(credentials) {
         return Authorization::Malformed;
     }
@@ -97,7 +98,7 @@ fn is_token68(value: &[u8]) -> bool {
     !body.is_empty() && body.iter().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(b))
 }
 
-/// Takes what any decoder might: either alphabet (after [`decode_leniently`]'s mapping), with padding or without.
+/// Takes what any decoder might: padding or none, and bits left over.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -105,25 +106,28 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Whether a token, known or not, stands anywhere in a header's value, in clear or within anything in it that
-/// base64 can decode: such a value never goes upstream as a password.
+/// Whether a token, known or not, stands anywhere in a header's value, in clear or in base64: such a value never goes
+/// upstream as a password. Decoders differ in what they skip, so all that is no base64 is skipped, in either alphabet,
+/// and what is left is read from each of the four places at which a group of base64 can begin.
 pub fn holds_token(value: &[u8], prefixes: &[Prefix]) -> bool {
-    let word_ends = |b: &u8| !(b.is_ascii_alphanumeric() || b"+/-_".contains(b));
-    let holds_encoded = |word: &[u8]| decode_leniently(word).is_some_and(|d| token::occurs_in(&d, prefixes));
-    token::occurs_in(value, prefixes) || value.split(word_ends).any(holds_encoded)
+    let to_standard = |b: &u8| match b {
+        b'-' => Some(b'+'),
+        b'_' => Some(b'/'),
+        b'+' | b'/' => Some(*b),
+        b if b.is_ascii_alphanumeric() => Some(*b),
+        _ => None,
+    };
+    let encoded: Vec<u8> = value.iter().filter_map(to_standard).collect();
+    let holds_from =
+        |start: usize| decode_from(&encoded, start).is_some_and(|d| token::occurs_in(&d, prefixes));
+    token::occurs_in(value, prefixes) || (0..4).any(holds_from)
 }
 
-fn decode_leniently(word: &[u8]) -> Option<Vec<u8>> {
-    // A shorter word decodes to fewer bytes than any token has.
-    if word.len() <= token::SECRET_LEN {
-        return None;
-    }
-    let to_standard = |b: &u8| match b {
-        b'-' => b'+',
-        b'_' => b'/',
-        other => *other,
-    };
-    LENIENT.decode(word.iter().map(to_standard).collect::<Vec<u8>>()).ok()
+fn decode_from(encoded: &[u8], start: usize) -> Option<Vec<u8>> {
+    let rest = encoded.get(start..)?;
+    // A last character alone holds less than a byte.
+    let whole = if rest.len() % 4 == 1 { rest.split_last()?.1 } else { rest };
+    LENIENT.decode(whole).ok()
 }
 
 #[cfg(test)]
@@ -159,6 +163,8 @@ mod tests {
             b"Bearer a b",
             b"Bearer a\tb",
             b"Bearer\ta",
+            b"Bearer \ta",
+            b"Basic \tYTpi",
             b"Bearer \xff",
             b"Bearer a\xc3\xbc",
             b"Bearer \"a\"",
@@ -238,6 +244,10 @@ mod tests {
             format!("Basic {}", STANDARD.encode(format!("fred:{TOKEN}:x"))),
             format!("Basic {}", encoded.trim_end_matches('=')),
             format!("Basic {encoded}===="),
+            format!("Basic {} {}", encoded.split_at(9).0, encoded.split_at(9).1),
+            format!("Basic {}=!{}", encoded.split_at(7).0, encoded.split_at(7).1),
+            format!("Basic A{encoded}"),
+            format!("Basic AB{encoded}A"),
             format!("Digest x, Basic {encoded}"),
             format!(
                 "Basic {}",

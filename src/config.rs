@@ -3,6 +3,7 @@
 //! [`wire`] holds the JSON's types; [`crate::policy::Policy::parse`] turns bytes into a policy that can be enforced.
 
 pub mod error;
+mod strict;
 pub mod wire;
 
 pub use error::ConfigError;

@@ -127,6 +127,16 @@ fn forged_headers<'a>(policy: Option<&Policy>, request: Request<'a>) -> Vec<&'a 
     forged
 }
 
+/// Trailers that no upstream may take for headers, as gRPC servers do: whoever has been authenticated was so by the
+/// headers (RFC 9110 §6.5.1), so credentials and identities in trailers are all forged or out of place.
+pub fn forged_trailers<'a>(policy: Option<&Policy>, trailers: Request<'a>) -> Vec<&'a str> {
+    let mut forged = forged_headers(policy, trailers);
+    if let Some(policy) = policy {
+        credentials::names(policy, trailers).for_each(|name| push_once(&mut forged, name));
+    }
+    forged
+}
+
 fn is_identity_header(policy: &Policy, name: &str) -> bool {
     policy.user_header.matches(name) || policy.token_id_header.matches(name)
 }

@@ -11,8 +11,10 @@ pub const MAX_HEADER_NAME: usize = 128;
 /// Every header that starts so, once folded, is ours and never a client's.
 const OWN_PREFIX: &str = "x-gatepass-";
 
-/// Headers that frame, route or authenticate a message: they name neither an identity nor a token.
+/// Headers that frame, route or authenticate a message, or that proxies and servers set or read for themselves: they
+/// name neither an identity nor a token.
 const RESERVED: &[&str] = &[
+    "accept",
     "authorization",
     "connection",
     "content-encoding",
@@ -23,14 +25,20 @@ const RESERVED: &[&str] = &[
     "expect",
     "forwarded",
     "host",
+    "http2-settings",
     "keep-alive",
+    "origin",
     "proxy-authorization",
     "proxy-connection",
+    "range",
+    "referer",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "user-agent",
     "via",
+    "x-forwarded-client-cert",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-proto",
@@ -38,9 +46,12 @@ const RESERVED: &[&str] = &[
     "x-http-method-override",
     "x-method-override",
     "x-original-url",
+    "x-real-ip",
     "x-request-id",
     "x-rewrite-url",
 ];
+/// Families of such headers.
+const RESERVED_PREFIXES: &[&str] = &["accept-", "grpc-", "if-", "sec-", "x-envoy-"];
 
 /// A configured header name: lower case, and not one that HTTP itself needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +90,8 @@ impl FromStr for HeaderName {
         if text.is_empty() || text.len() > MAX_HEADER_NAME || !text.bytes().all(allowed) {
             return Err(InvalidHeaderName::Grammar);
         }
-        if RESERVED.iter().any(|reserved| same(reserved, text)) {
+        let in_family = RESERVED_PREFIXES.iter().any(|family| starts_with(text, family));
+        if in_family || RESERVED.iter().any(|reserved| same(reserved, text)) {
             return Err(InvalidHeaderName::Reserved);
         }
         Ok(Self(text.to_owned()))
@@ -106,7 +118,11 @@ pub fn same(one: &str, other: &str) -> bool {
 
 /// Whether `name` is one of ours, `x-gatepass-*`, once folded.
 pub fn is_own(name: &str) -> bool {
-    name.len() >= OWN_PREFIX.len() && name.bytes().map(fold).zip(OWN_PREFIX.bytes()).all(|(a, b)| a == b)
+    starts_with(name, OWN_PREFIX)
+}
+
+fn starts_with(name: &str, folded: &str) -> bool {
+    name.len() >= folded.len() && name.bytes().map(fold).zip(folded.bytes()).all(|(a, b)| a == b)
 }
 
 fn fold(b: u8) -> u8 {
@@ -136,7 +152,14 @@ mod tests {
         for name in ["x-remote-user", "remote_user", "x-forwarded-user", "private-token"] {
             assert!(name.parse::<HeaderName>().is_ok(), "{name}");
         }
-        for name in ["authorization", "cookie", "host", "content_length", "x-forwarded-for"] {
+        let spelled = [
+            "content_length",
+            "x-envoy-expected-rq-timeout-ms",
+            "x.envoy.x",
+            "grpc-status",
+            "sec-fetch-site",
+        ];
+        for name in spelled.iter().chain(RESERVED) {
             assert_eq!(name.parse::<HeaderName>(), Err(InvalidHeaderName::Reserved), "{name}");
         }
         for name in ["", "X-User", ":path", "a b", "a:b", "ü", &"a".repeat(129)] {

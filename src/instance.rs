@@ -2,8 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::config::ConfigError;
-use crate::policy::{Policy, Version};
+use crate::policy::{LoadError, Policy, Version};
 
 /// Epochs that are remembered; a control plane is not restored more often than that within a proxy's life.
 const REMEMBERED_EPOCHS: usize = 64;
@@ -42,9 +41,9 @@ impl Instance {
     /// equal one is taken again, since Envoy configures once for each listener.
     ///
     /// # Errors
-    /// The first field at fault; what was enforced before stays.
-    pub fn offer(&mut self, json: &[u8]) -> Result<Offer, ConfigError> {
-        let policy = Policy::parse(json)?;
+    /// The first field at fault, or a lack of memory; what was enforced before stays.
+    pub fn offer(&mut self, json: Vec<u8>) -> Result<Offer, LoadError> {
+        let policy = Policy::load(json)?;
         let offered = policy.version();
         if let Some(known) = self.newest.iter_mut().find(|known| known.epoch == offered.epoch) {
             if offered.revision < known.revision {
@@ -83,40 +82,40 @@ mod tests {
     fn a_lower_revision_is_ignored_and_an_equal_or_higher_one_taken() {
         let mut instance = Instance::default();
         assert_eq!(enforced(&instance), None);
-        assert_eq!(instance.offer(&configuration("a", 17)), Ok(Offer::Enforced));
-        assert_eq!(instance.offer(&configuration("a", 16)), Ok(Offer::Stale { newest: 17 }));
+        assert_eq!(instance.offer(configuration("a", 17)), Ok(Offer::Enforced));
+        assert_eq!(instance.offer(configuration("a", 16)), Ok(Offer::Stale { newest: 17 }));
         assert_eq!(enforced(&instance), Some(("a".into(), 17)));
-        assert_eq!(instance.offer(&configuration("a", 17)), Ok(Offer::Enforced));
-        assert_eq!(instance.offer(&configuration("a", 18)), Ok(Offer::Enforced));
+        assert_eq!(instance.offer(configuration("a", 17)), Ok(Offer::Enforced));
+        assert_eq!(instance.offer(configuration("a", 18)), Ok(Offer::Enforced));
         assert_eq!(enforced(&instance), Some(("a".into(), 18)));
     }
 
     #[test]
     fn a_new_epoch_starts_anew_and_going_back_does_not() {
         let mut instance = Instance::default();
-        instance.offer(&configuration("a", 17)).unwrap();
-        assert_eq!(instance.offer(&configuration("b", 1)), Ok(Offer::Enforced));
-        assert_eq!(instance.offer(&configuration("a", 16)), Ok(Offer::Stale { newest: 17 }));
+        instance.offer(configuration("a", 17)).unwrap();
+        assert_eq!(instance.offer(configuration("b", 1)), Ok(Offer::Enforced));
+        assert_eq!(instance.offer(configuration("a", 16)), Ok(Offer::Stale { newest: 17 }));
         assert_eq!(enforced(&instance), Some(("b".into(), 1)));
     }
 
     #[test]
     fn a_broken_configuration_leaves_the_last_good_one() {
         let mut instance = Instance::default();
-        instance.offer(&configuration("a", 1)).unwrap();
-        assert!(instance.offer(b"{}").is_err());
+        instance.offer(configuration("a", 1)).unwrap();
+        assert!(instance.offer(b"{}".to_vec()).is_err());
         assert_eq!(enforced(&instance), Some(("a".into(), 1)));
     }
 
     #[test]
     fn after_a_fault_nothing_is_enforced_until_a_configuration_is_taken() {
         let mut instance = Instance::default();
-        instance.offer(&configuration("a", 1)).unwrap();
+        instance.offer(configuration("a", 1)).unwrap();
         instance.fail();
         assert_eq!(enforced(&instance), None);
-        assert_eq!(instance.offer(&configuration("a", 0)), Ok(Offer::Stale { newest: 1 }));
+        assert_eq!(instance.offer(configuration("a", 0)), Ok(Offer::Stale { newest: 1 }));
         assert_eq!(enforced(&instance), None);
-        assert_eq!(instance.offer(&configuration("a", 1)), Ok(Offer::Enforced));
+        assert_eq!(instance.offer(configuration("a", 1)), Ok(Offer::Enforced));
         assert_eq!(enforced(&instance), Some(("a".into(), 1)));
     }
 }

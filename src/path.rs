@@ -66,8 +66,9 @@ pub struct InvalidPath;
 impl fmt::Display for InvalidPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "a path begins with '/' and is canonical: no query, ';', '\\', '//', '.' or '..' segment, control or \
-             non-ASCII byte, and no escape of a letter, digit or one of . - _ ~ / \\ ; %",
+            "a path begins with '/' and is canonical: no query, wildcard, ';', '\\', '//', '.' or '..' segment, \
+             control or non-ASCII byte, and no escape of a letter, digit or one of . - _ ~ / \\ ; %; it covers all \
+             that is below it",
         )
     }
 }
@@ -80,7 +81,9 @@ impl std::str::FromStr for PathPrefix {
     fn from_str(text: &str) -> Result<Self, InvalidPath> {
         let bytes = text.as_bytes();
         let escaped_unreserved = escapes(bytes).any(|value| value.is_some_and(is_unreserved));
-        if text.len() > MAX_CONFIGURED_PATH || bytes.contains(&b'?') || escaped_unreserved {
+        // Taken literally, `/rest/*` would protect next to nothing: whoever writes it means `/rest/`.
+        let open = bytes.iter().any(|b| matches!(b, b'?' | b'*'));
+        if text.len() > MAX_CONFIGURED_PATH || open || escaped_unreserved {
             return Err(InvalidPath);
         }
         let path = canonical(bytes).ok_or(InvalidPath)?;

@@ -2,6 +2,8 @@
 
 mod load;
 
+pub use load::LoadError;
+
 use crate::address::AllowList;
 pub use crate::config::wire::Mode;
 use crate::headers::HeaderName;

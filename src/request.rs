@@ -75,14 +75,21 @@ impl<'a> Request<'a> {
     }
 }
 
-/// A query parameter `_method`, in any case, escaped or not.
+/// A query parameter `_method`, in any case, escaped or not, or a name that lenient parsers turn into it: they drop
+/// blanks before it, take `.` and blanks for `_`, and end it at `[` or NUL.
 fn has_method_parameter(query: &[u8]) -> bool {
     let names =
         query.split(|b| matches!(b, b'&' | b';')).filter_map(|pair| pair.split(|b| *b == b'=').next());
-    names.map(unescape).any(|name| name.eq_ignore_ascii_case(b"_method"))
+    names.map(unescape).any(|name| {
+        let end = name.iter().position(|b| matches!(b, b'[' | 0)).unwrap_or(name.len());
+        let name = name.get(..end).unwrap_or_default().trim_ascii_start();
+        let read = name.iter().map(|b| if matches!(b, b'.' | b' ') { b'_' } else { b.to_ascii_lowercase() });
+        read.eq(*b"_method")
+    })
 }
 
 fn unescape(name: &[u8]) -> Vec<u8> {
+    let name: Vec<u8> = name.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
     let mut pieces = name.split(|b| *b == b'%');
     let mut text = pieces.next().unwrap_or_default().to_vec();
     for piece in pieces {
@@ -117,9 +124,19 @@ mod tests {
         ] {
             assert!(Request::new(&headers(&[(name, "")])).overrides_method_or_path(), "{name}");
         }
-        for target in
-            ["/a?_method=PUT", "/a?b=c&_method", "/a?%5fmethod=x", "/a?b;_METHOD=x", "/?%5F%6dethod"]
-        {
+        for target in [
+            "/a?_method=PUT",
+            "/a?b=c&_method",
+            "/a?%5fmethod=x",
+            "/a?b;_METHOD=x",
+            "/?%5F%6dethod",
+            "/?.method=x",
+            "/?%20_method=x",
+            "/?+_method=x",
+            "/?_method[]=x",
+            "/?_method%00=x",
+            "/?_method%5b=x",
+        ] {
             assert!(Request::new(&headers(&[(":path", target)])).overrides_method_or_path(), "{target}");
         }
         for target in ["/_method", "/a?x=_method", "/a?a_method=1", "/a", "/a?", "/a?%5=1&%"] {

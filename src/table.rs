@@ -1,7 +1,6 @@
 //! Tokens by digest.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::{HashMap, TryReserveError};
 use std::sync::Arc;
 
 use crate::address::AllowList;
@@ -28,14 +27,20 @@ pub struct Entry {
 /// An immutable set of tokens.
 ///
 /// A look-up compares digests, not secrets: what its timing could tell is how SHA-256 of a guess begins, which
-/// helps nobody to find a preimage.
+/// helps nobody to find a preimage. The map's own keyed hash stands between the digests and their places, since whoever
+/// writes the configuration need not have hashed anything: chosen digests must not pile up in one place.
 #[derive(Debug, Default)]
-pub struct Table(HashMap<Digest, Entry, BuildHasherDefault<DigestHasher>>);
+pub struct Table(HashMap<Digest, Entry>);
 
 impl Table {
     /// An empty table with room for `tokens` entries.
-    pub fn with_capacity(tokens: usize) -> Self {
-        Self(HashMap::with_capacity_and_hasher(tokens, BuildHasherDefault::default()))
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn with_room(tokens: usize) -> Result<Self, TryReserveError> {
+        let mut map = HashMap::new();
+        map.try_reserve(tokens)?;
+        Ok(Self(map))
     }
 
     /// Adds an entry; false if the digest was there before, and then nothing changes.
@@ -62,39 +67,5 @@ impl Table {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-}
-
-/// SHA-256 is uniform already: 8 of its bytes are a hash.
-#[derive(Debug, Default)]
-struct DigestHasher(u64);
-
-impl Hasher for DigestHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk::<8>() {
-            self.0 = u64::from_le_bytes(*first);
-        }
-    }
-
-    // The length that slices hash before their bytes says nothing here.
-    fn write_usize(&mut self, _: usize) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digests_hash_by_their_first_bytes() {
-        use std::hash::Hash as _;
-        let mut hasher = DigestHasher::default();
-        let mut bytes = [0xaa; 32];
-        bytes[..8].copy_from_slice(&7_u64.to_le_bytes());
-        Digest::from_bytes(bytes).hash(&mut hasher);
-        assert_eq!(hasher.finish(), 7);
     }
 }

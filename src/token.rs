@@ -182,14 +182,11 @@ pub fn parse(value: &[u8], prefixes: &[Prefix]) -> Option<Digest> {
 
 /// Whether a token with one of `prefixes` and a right checksum stands anywhere in `value`, known or not.
 pub fn occurs_in(value: &[u8], prefixes: &[Prefix]) -> bool {
-    let mut rest = value;
-    while let Some((_, tail)) = rest.split_first() {
-        if prefixes.iter().any(|prefix| starts_with_token(rest, prefix)) {
-            return true;
-        }
-        rest = tail;
-    }
-    false
+    prefixes.iter().any(|prefix| {
+        let first = prefix.0.as_bytes().first().copied().unwrap_or_default();
+        let starts = value.iter().enumerate().filter(|(_, b)| **b == first).map(|(at, _)| at);
+        starts.filter_map(|at| value.get(at..)).any(|rest| starts_with_token(rest, prefix))
+    })
 }
 
 fn starts_with_token(value: &[u8], prefix: &Prefix) -> bool {

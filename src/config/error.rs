@@ -2,28 +2,54 @@
 
 use std::fmt;
 
+/// Longest field path and longest problem that are kept, in characters: both may repeat what somebody sent.
+const MAX_SHOWN: usize = 240;
+/// A run of letters and digits from this length on may be the body of a token in the wrong place, and is not shown.
+const MAX_RUN: usize = 32;
+
 /// A configuration was refused whole: the field at fault, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// The path of the field, such as `tokens[3].sha256`; empty when the whole text is no JSON.
     pub field: String,
-    /// What is wrong with it. Never holds a token: configurations hold only digests.
+    /// What is wrong with it.
     pub problem: String,
 }
 
 impl ConfigError {
-    /// An error at `field`.
+    /// An error at `field`. What is shown of either is safe for a log: one line, bounded, and without anything that
+    /// could be a token.
     pub fn new(field: impl Into<String>, problem: impl fmt::Display) -> Self {
-        Self { field: field.into(), problem: problem.to_string() }
+        Self { field: presentable(&field.into()), problem: presentable(&problem.to_string()) }
     }
 
     /// The same error, one level further out: `[3].sha256` within `tokens`.
     #[must_use]
     pub fn within(mut self, outer: &str) -> Self {
         let joint = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
-        self.field = format!("{outer}{joint}{}", self.field);
+        self.field = format!("{}{joint}{}", presentable(outer), self.field);
         self
     }
+}
+
+/// One line of bounded length, with control characters escaped and long runs of letters and digits left out.
+fn presentable(text: &str) -> String {
+    let mut shown = String::new();
+    let mut run = String::new();
+    for c in text.chars().take(MAX_SHOWN).chain(std::iter::once('\0')) {
+        if c.is_ascii_alphanumeric() {
+            run.push(c);
+            continue;
+        }
+        shown.push_str(if run.len() < MAX_RUN { &run } else { "…" });
+        run.clear();
+        match c {
+            '\0' => {}
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    shown
 }
 
 impl fmt::Display for ConfigError {
@@ -37,3 +63,21 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_one_bounded_line_without_tokens() {
+        let token = "gp_0123456789ABCDEFGHIJKLMNOPQRSTUV0kO87M";
+        let error =
+            ConfigError::new(format!("scopes.{token}"), format_args!("no scope \"{token}\"\nINFO: fine"));
+        assert_eq!(error.to_string(), "scopes.gp_…: no scope \"gp_…\"\\nINFO: fine");
+        assert!(ConfigError::new("x", "a b ".repeat(100_000)).problem.len() <= MAX_SHOWN);
+        assert_eq!(
+            ConfigError::new("tokens[3].sha256", "a plain sentence").to_string(),
+            "tokens[3].sha256: a plain sentence"
+        );
+    }
+}

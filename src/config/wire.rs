@@ -1,18 +1,17 @@
-//! The JSON of the plugin configuration, as it is written. Unknown fields and duplicate keys are errors.
+//! The JSON of the plugin configuration, as it is written. Unknown fields, duplicate keys, arrays in an object's place
+//! and `null` are errors.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
-
-use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
+
+pub use super::strict::{Integer, UniqueMap};
+use super::strict::{given, named, object};
 
 /// The only `version` that this crate knows.
 pub const VERSION: u64 = 1;
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct PluginConfiguration {
     /// The contract's version: 1.
     pub version: Integer,
@@ -30,13 +29,12 @@ pub struct PluginConfiguration {
     /// Every known token, by digest.
     pub tokens: Vec<Token>,
     /// Where usage reports go; none are sent without it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,
 }
 
 /// What happens to a request that the filter does not itself authenticate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// The filter answers.
     #[default]
@@ -47,7 +45,7 @@ pub enum Mode {
 
 /// What holds for every request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
 pub struct Settings {
     /// Requests without credentials.
     pub anonymous: Mode,
@@ -87,7 +85,7 @@ impl Default for Settings {
 
 /// Names of the identity headers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
 pub struct IdentityHeaders {
     /// Carries the owner's name.
     pub user: String,
@@ -103,18 +101,18 @@ impl Default for IdentityHeaders {
 
 /// One rule of a scope.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct ScopeRule {
     /// Methods that the rule admits, in upper case.
     pub methods: Vec<String>,
     /// Path prefixes that the rule admits; every path without it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub paths: Option<Vec<String>>,
 }
 
 /// One token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct Token {
     /// The public id.
     pub id: String,
@@ -123,22 +121,21 @@ pub struct Token {
     /// The owner, whom the upstream is told.
     pub user: String,
     /// Unix time in seconds at which the token ends; never without it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Integer>,
     /// A scope's name; every request without it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// Addresses and CIDRs that the token may be used from; empty admits every address.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_ips: Vec<String>,
     /// A stated refusal: the token is known and not admitted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub refuse: Option<StatedRefusal>,
 }
 
 /// Why a known token is refused whatever the request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatedRefusal {
     /// Disabled by its owner, a manager or an admin.
     TokenDisabled,
@@ -150,7 +147,7 @@ pub enum StatedRefusal {
 
 /// Where usage reports go.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
 pub struct Report {
     /// The proxy's cluster that leads to the control plane.
     pub cluster: String,
@@ -160,80 +157,17 @@ pub struct Report {
     pub interval_ms: Integer,
 }
 
-/// A whole number. Istio keeps JSON numbers as doubles, so `1.7e9` is taken and `1.5` is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
-pub struct Integer(pub u64);
-
-impl<'de> Deserialize<'de> for Integer {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Whole;
-
-        impl Visitor<'_> for Whole {
-            type Value = Integer;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a whole number, not negative")
-            }
-
-            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Integer, E> {
-                Ok(Integer(value))
-            }
-
-            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Integer, E> {
-                // Up to 2^53 a double holds every whole number exactly.
-                if value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value) {
-                    return Ok(Integer(value as u64));
-                }
-                Err(E::invalid_value(de::Unexpected::Float(value), &self))
-            }
-        }
-
-        deserializer.deserialize_any(Whole)
-    }
-}
-
-/// A JSON object with free keys, each at most once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct UniqueMap<V>(pub BTreeMap<String, V>);
-
-impl<V> Default for UniqueMap<V> {
+impl Default for Report {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        let (cluster, path) = ("gatepass".to_owned(), "/dataplane/v1/usage".to_owned());
+        Self { cluster, path, interval_ms: Integer(10_000) }
     }
 }
 
-impl<V> UniqueMap<V> {
-    /// Whether there is no key at all.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Unique<V>(PhantomData<V>);
-
-        impl<'de, V: Deserialize<'de>> Visitor<'de> for Unique<V> {
-            type Value = UniqueMap<V>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object whose keys differ")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-                let mut map = BTreeMap::new();
-                while let Some(key) = access.next_key::<String>()? {
-                    if map.contains_key(&key) {
-                        return Err(de::Error::custom(format_args!("duplicate key `{key}`")));
-                    }
-                    map.insert(key, access.next_value()?);
-                }
-                Ok(UniqueMap(map))
-            }
-        }
-
-        deserializer.deserialize_map(Unique(PhantomData))
-    }
-}
+object!(PluginConfiguration, Settings, IdentityHeaders, ScopeRule, Token, Report);
+named!(Mode { Refuse = "refuse", Forward = "forward" });
+named!(StatedRefusal {
+    TokenDisabled = "token_disabled",
+    UserInactive = "user_inactive",
+    UseNotAllowed = "use_not_allowed",
+});

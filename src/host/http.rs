@@ -9,7 +9,7 @@ use proxy_wasm::types::{Action, GrpcStatusCode, LogLevel, MapType, Status};
 
 use super::{SharedInstance, log};
 use crate::address;
-use crate::decision::{Allow, Decision, Identity, Refusal, Verdict, decide};
+use crate::decision::{Allow, Decision, Identity, Refusal, Verdict, decide, forged_trailers};
 use crate::reply::{GrpcStatus, Reply};
 use crate::request::{Request, Surroundings};
 
@@ -53,6 +53,22 @@ impl HttpContext for Http {
             Err(status) => {
                 log(LogLevel::Error, &format!("a host call failed ({status:?}): request refused"));
                 refuse(Refusal::InternalError, false)
+            }
+        }
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        let policy = self.instance.borrow().policy();
+        let cleaned = hostcalls::get_map_bytes(MapType::HttpRequestTrailers).and_then(|trailers| {
+            let forged = forged_trailers(policy.as_deref(), Request::new(&trailers));
+            forged.iter().try_for_each(|name| hostcalls::remove_map_value(MapType::HttpRequestTrailers, name))
+        });
+        match cleaned {
+            Ok(()) => Action::Continue,
+            Err(status) => {
+                log(LogLevel::Error, &format!("trailers could not be cleaned ({status:?}): request reset"));
+                let _ = hostcalls::reset_http_request();
+                Action::Pause
             }
         }
     }

@@ -10,6 +10,7 @@ use super::http::Http;
 use super::metrics::Metrics;
 use super::{SharedInstance, current_instance, log, vm_has_been_configured};
 use crate::instance::Offer;
+use crate::policy::LoadError;
 
 /// One root context. Until it is configured it belongs to no instance, and its requests are refused.
 #[derive(Default)]
@@ -21,8 +22,8 @@ impl Context for Root {}
 
 impl RootContext for Root {
     /// False rejects the configuration where the proxy tries it out first, and opens the gate where it does not: on
-    /// a worker Envoy then skips the filter. So it is said only of errors in the content, which are the same in
-    /// every VM, and only in a VM that has enforced nothing so far: a canary, or the first start.
+    /// a worker Envoy then skips the filter. So it is said only in a VM that has enforced nothing so far (a canary,
+    /// or the first start), and only of what is the same in every such VM: an error in the content, or its size.
     fn on_configure(&mut self, size: usize) -> bool {
         self.instance = current_instance();
         let metrics = Metrics::define();
@@ -42,16 +43,23 @@ impl RootContext for Root {
             }
         };
         let first = !vm_has_been_configured();
-        let offered = self.instance.borrow_mut().offer(&json);
+        let offered = self.instance.borrow_mut().offer(json);
         match offered {
-            Ok(offer) => self.report(&offer, &metrics),
-            Err(error) => {
+            Ok(offer) => {
+                self.report(&offer, &metrics);
+                true
+            }
+            Err(LoadError::Content(error)) => {
                 metrics.count_refused_configuration();
                 log(LogLevel::Error, &format!("configuration refused: {error}"));
-                return !first;
+                !first
+            }
+            Err(LoadError::Memory) => {
+                self.instance.borrow_mut().fail();
+                log(LogLevel::Critical, "no memory for the configuration: refusing every request");
+                !first
             }
         }
-        true
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
@@ -67,7 +75,9 @@ impl Root {
     fn report(&self, offer: &Offer, metrics: &Metrics) {
         if let Offer::Stale { newest } = offer {
             metrics.count_stale_revision();
-            log(LogLevel::Warn, &format!("a revision below {newest} of the same epoch was ignored"));
+            let sentence =
+                "was ignored (listeners that are to enforce different configurations need a root_id each)";
+            log(LogLevel::Warn, &format!("a revision below {newest} of the same epoch {sentence}"));
             return;
         }
         let Some(policy) = self.instance.borrow().policy() else { return };

@@ -1,6 +1,6 @@
 //! Plugin configuration → policy. Every error names its field, and nothing is taken in part.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, TryReserveError};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -18,6 +18,11 @@ use crate::token::{Digest, MAX_PREFIXES};
 
 /// 9999-12-31T23:59:59Z. A time in milliseconds is far above it.
 pub const MAX_EXPIRY: u64 = 253_402_300_799;
+/// A VM has 1 GiB, and while it takes up a configuration it holds the old table, the new one and what lies between.
+const MAX_BYTES: usize = 256 * 1024 * 1024;
+const MAX_TOKENS: usize = 1_000_000;
+/// Entries of all tokens' IP lists together.
+const MAX_TOKEN_IPS: usize = 1_000_000;
 const MAX_PATHS: usize = 256;
 const MAX_SCOPES: usize = 256;
 const MAX_RULES: usize = 64;
@@ -25,31 +30,64 @@ const MAX_METHODS: usize = 32;
 const MAX_TOKEN_HEADERS: usize = 8;
 const REPORT_INTERVAL_MS: std::ops::RangeInclusive<u64> = 1_000..=3_600_000;
 
+/// Why a configuration was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoadError {
+    /// It is wrong in itself, and so in every VM.
+    Content(ConfigError),
+    /// This VM has no memory left for it.
+    Memory,
+}
+
+impl From<ConfigError> for LoadError {
+    fn from(error: ConfigError) -> Self {
+        Self::Content(error)
+    }
+}
+
+impl From<TryReserveError> for LoadError {
+    fn from(_: TryReserveError) -> Self {
+        Self::Memory
+    }
+}
+
 impl Policy {
     /// Parses the JSON of a plugin configuration.
     ///
     /// # Errors
     /// The first field at fault. The configuration is then refused whole.
     pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let configuration: PluginConfiguration =
-            serde_json::from_slice(json).map_err(|error| locate(json, error))?;
+        let no_memory = || ConfigError::new("tokens", "there is no memory for so many");
+        read(json).map_err(LoadError::from).and_then(Self::from_configuration).map_err(|error| match error {
+            LoadError::Content(error) => error,
+            LoadError::Memory => no_memory(),
+        })
+    }
+
+    /// Parses the JSON of a plugin configuration and gives its memory back as soon as it has been read.
+    ///
+    /// # Errors
+    /// The first field at fault, or a lack of memory. The configuration is then refused whole.
+    pub fn load(json: Vec<u8>) -> Result<Self, LoadError> {
+        let configuration = read(&json)?;
+        drop(json);
         Self::from_configuration(configuration)
     }
 
-    fn from_configuration(configuration: PluginConfiguration) -> Result<Self, ConfigError> {
+    fn from_configuration(configuration: PluginConfiguration) -> Result<Self, LoadError> {
         let PluginConfiguration { version, epoch, revision, settings, scopes, tokens, report } =
             configuration;
         if version != Integer(wire::VERSION) {
-            return Err(ConfigError::new("version", "this filter knows version 1 alone"));
+            return Err(ConfigError::new("version", "this filter knows version 1 alone").into());
         }
         let version = Version { epoch: parse_epoch(epoch)?, revision: parse_revision(&revision)? };
         let reports = report.as_ref().map(check_report).transpose()?.is_some();
         let (names, scopes) = parse_scopes(scopes.0)?;
-        let table = parse_tokens(tokens, &names)?;
-        let blank = Self {
+        let identity = &settings.identity_headers;
+        let policy = Self {
             version,
             scopes,
-            table,
+            table: Table::default(),
             reports,
             anonymous: settings.anonymous,
             password_auth: settings.password_auth,
@@ -57,14 +95,14 @@ impl Policy {
             forward_authorization: settings.forward_authorization,
             allowed_ips: AllowList::default(),
             protected_paths: Vec::new(),
-            user_header: parse_at("identity_headers.user", &settings.identity_headers.user)
-                .map_err(in_settings)?,
-            token_id_header: parse_at("identity_headers.token_id", &settings.identity_headers.token_id)
+            user_header: parse_at("identity_headers.user", &identity.user).map_err(in_settings)?,
+            token_id_header: parse_at("identity_headers.token_id", &identity.token_id)
                 .map_err(in_settings)?,
             token_headers: Vec::new(),
             token_prefixes: Vec::new(),
         };
-        blank.with_lists(&settings).map_err(in_settings)
+        let policy = policy.with_lists(&settings).map_err(in_settings)?;
+        Ok(Self { table: parse_tokens(tokens, &names)?, ..policy })
     }
 
     fn with_lists(mut self, settings: &wire::Settings) -> Result<Self, ConfigError> {
@@ -95,14 +133,22 @@ impl Policy {
     }
 }
 
+fn read(json: &[u8]) -> Result<PluginConfiguration, ConfigError> {
+    if json.len() > MAX_BYTES {
+        return Err(ConfigError::new("", format_args!("a configuration has at most {MAX_BYTES} bytes")));
+    }
+    serde_json::from_slice(json).map_err(|error| locate(json, error))
+}
+
 /// Parses again, slower, to learn where `error` happened.
 fn locate(json: &[u8], error: serde_json::Error) -> ConfigError {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     match serde_path_to_error::deserialize::<_, PluginConfiguration>(&mut deserializer) {
         Ok(_) => ConfigError::new("", error),
         Err(located) => {
+            // Where the text is no JSON, the path has no name for the place: line and column have.
             let path = located.path().to_string();
-            let field = if path == "." { String::new() } else { path };
+            let field = path.trim_end_matches('?').trim_end_matches('.');
             ConfigError::new(field, located.into_inner())
         }
     }
@@ -210,25 +256,46 @@ fn is_method_character(b: u8) -> bool {
     b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_')
 }
 
-fn parse_tokens(tokens: Vec<wire::Token>, scopes: &ScopeNames) -> Result<Table, ConfigError> {
-    let mut table = Table::with_capacity(tokens.len());
-    let mut ids = HashSet::with_capacity(tokens.len());
+fn parse_tokens(tokens: Vec<wire::Token>, scopes: &ScopeNames) -> Result<Table, LoadError> {
+    check_counts(&tokens)?;
+    check_ids(&tokens)?;
+    let mut table = Table::with_room(tokens.len())?;
     let mut users: HashMap<String, Arc<str>> = HashMap::new();
     for (index, token) in tokens.into_iter().enumerate() {
         let error = |e: ConfigError| e.within(&format!("tokens[{index}]"));
-        if !ids.insert(token.id.clone()) {
-            return Err(error(ConfigError::new(
-                "id",
-                format_args!("the id {:?} stands here twice", token.id),
-            )));
-        }
         let digest: Digest = parse_at("sha256", &token.sha256).map_err(error)?;
         let entry = parse_token(token, scopes, &mut users).map_err(error)?;
         if !table.insert(digest, entry) {
-            return Err(error(ConfigError::new("sha256", "another token has the same digest")));
+            return Err(error(ConfigError::new("sha256", "another token has the same digest")).into());
         }
     }
     Ok(table)
+}
+
+fn check_counts(tokens: &[wire::Token]) -> Result<(), ConfigError> {
+    if tokens.len() > MAX_TOKENS {
+        return Err(ConfigError::new("tokens", format_args!("at most {MAX_TOKENS} tokens are possible")));
+    }
+    if tokens.iter().map(|token| token.allowed_ips.len()).sum::<usize>() > MAX_TOKEN_IPS {
+        let problem = format!("all tokens' allowed_ips together have at most {MAX_TOKEN_IPS} entries");
+        return Err(ConfigError::new("tokens", problem));
+    }
+    Ok(())
+}
+
+fn check_ids(tokens: &[wire::Token]) -> Result<(), LoadError> {
+    let mut seen = HashSet::new();
+    seen.try_reserve(tokens.len())?;
+    for (index, token) in tokens.iter().enumerate() {
+        let field = || format!("tokens[{index}].id");
+        names::check_token_id(&token.id).map_err(|problem| ConfigError::new(field(), problem))?;
+        if !seen.insert(token.id.as_str()) {
+            return Err(
+                ConfigError::new(field(), format_args!("the id {} stands here twice", token.id)).into()
+            );
+        }
+    }
+    Ok(())
 }
 
 fn parse_token(
@@ -236,7 +303,6 @@ fn parse_token(
     scopes: &ScopeNames,
     users: &mut HashMap<String, Arc<str>>,
 ) -> Result<Entry, ConfigError> {
-    names::check_token_id(&token.id).map_err(|problem| ConfigError::new("id", problem))?;
     names::check_user_name(&token.user).map_err(|problem| ConfigError::new("user", problem))?;
     let find_scope = |name: String| {
         let unknown = || ConfigError::new("scope", format_args!("there is no scope {name:?} in scopes"));

@@ -74,6 +74,15 @@ fn forged_identity_headers_are_removed_on_every_path_and_in_every_mode() {
 }
 
 #[test]
+fn trailers_carry_neither_identity_nor_credentials() {
+    let policy = policy(json!({"token_headers": ["x-api-key"]}), json!({}));
+    let sent = ["x-gatepass-user", "x_gatepass.anything", "authorization", "X-Api-Key", "grpc-status"];
+    let trailers: Vec<Header> = sent.iter().map(|name| ((*name).to_owned(), b"x".to_vec())).collect();
+    assert_eq!(forged_trailers(Some(&policy), Request::new(&trailers)), sent[..4]);
+    assert_eq!(forged_trailers(None, Request::new(&trailers)), sent[..2]);
+}
+
+#[test]
 fn row_3_no_credentials() {
     assert_eq!(decision(&plain(), &[]), "refuse.credentials_missing");
     assert_eq!(decision(&policy(json!({"anonymous": "forward"}), json!({})), &[]), "allow.anonymous");
@@ -251,21 +260,25 @@ fn the_host_is_asked_only_what_a_rule_needs() {
 
 proptest! {
     #[test]
-    fn no_headers_make_it_panic_and_only_freds_token_is_admitted(
+    fn no_headers_make_it_panic_and_nothing_but_a_whole_token_is_admitted(
         target in proptest::collection::vec(any::<u8>(), 0..60),
-        value in proptest::collection::vec(any::<u8>(), 0..120),
+        before in proptest::collection::vec(any::<u8>(), 0..12),
+        after in proptest::collection::vec(any::<u8>(), 0..12),
         name in "(authorization|x-api-key|connection|x-gatepass-user|content-type)",
+        with_token in any::<bool>(),
         forward in any::<bool>(),
     ) {
         let mode = if forward { "forward" } else { "refuse" };
         let policy = policy(json!({"password_auth": mode, "foreign_credentials": mode,
                                    "token_headers": ["x-api-key"], "protected_paths": ["/"]}), json!({}));
-        let headers = vec![(":path".to_owned(), target), (name, value)];
-        let host = Host::at("10.0.0.1");
-        let decided = decide(Some(&policy), Request::new(&headers), &host);
-        prop_assert!(!matches!(decided.verdict, Verdict::Allow(Allow::Token(_))));
-        if !forward {
-            prop_assert!(decided.verdict.decision().starts_with("refuse."));
+        let inner = if with_token { freds().into_bytes() } else { Vec::new() };
+        let value = [before, inner.clone(), after].concat();
+        let headers = vec![(":method".to_owned(), b"GET".to_vec()), (":path".to_owned(), target), (name.clone(), value.clone())];
+        let decided = decide(Some(&policy), Request::new(&headers), &Host::at("10.0.0.1")).verdict;
+        let whole = name == "x-api-key" && with_token && crate::authorization::trim(&value) == inner;
+        prop_assert_eq!(matches!(decided, Verdict::Allow(Allow::Token(_))), whole);
+        if !forward && !whole {
+            prop_assert!(decided.decision().starts_with("refuse."));
         }
     }
 

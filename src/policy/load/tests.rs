@@ -33,15 +33,17 @@ fn parse(value: &Value) -> Result<Policy, ConfigError> {
     Policy::parse(value.to_string().as_bytes())
 }
 
-/// The error after `value` was put at `pointer` (RFC 6901); `null` removes a field.
-fn error_with(pointer: &str, value: Value) -> String {
+/// The error after `value` was put at `pointer` (RFC 6901), or what stood there removed.
+fn error_with(pointer: &str, value: Option<Value>) -> String {
     let mut changed = full();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     match changed.pointer_mut(parent).unwrap() {
-        Value::Object(fields) if value.is_null() => drop(fields.remove(key)),
-        Value::Object(fields) => drop(fields.insert(key.to_owned(), value)),
-        Value::Array(items) if key == "-" => items.push(value),
-        Value::Array(items) => items[key.parse::<usize>().unwrap()] = value,
+        Value::Object(fields) => match value {
+            Some(value) => drop(fields.insert(key.to_owned(), value)),
+            None => drop(fields.remove(key)),
+        },
+        Value::Array(items) if key == "-" => items.push(value.unwrap()),
+        Value::Array(items) => items[key.parse::<usize>().unwrap()] = value.unwrap(),
         other => panic!("{other}"),
     }
     parse(&changed).map(|_| ()).expect_err(pointer).to_string()
@@ -73,18 +75,15 @@ fn numbers_may_come_as_doubles_as_istio_makes_them() {
 #[test]
 fn a_broken_field_is_named() {
     let cases = [
-        ("/version", json!(null), "missing field `version`"),
         ("/version", json!(2), "version: "),
         ("/version", json!("1"), "version: "),
-        ("/revision", json!(null), "missing field `revision`"),
         ("/revision", json!(17), "revision: "),
         ("/revision", json!("017"), "revision: "),
         ("/revision", json!("+17"), "revision: "),
         ("/revision", json!("-1"), "revision: "),
         ("/revision", json!("18446744073709551616"), "revision: "),
         ("/epoch", json!("a b"), "epoch: "),
-        ("/tokens", json!(null), "missing field `tokens`"),
-        ("/colour", json!("red"), "unknown field `colour`"),
+        ("/colour", json!("red"), "colour: unknown field `colour`"),
         ("/settings/colour", json!("red"), "settings.colour: unknown field `colour`"),
         ("/settings/anonymous", json!("allow"), "settings.anonymous: "),
         ("/settings/forward_authorization", json!("no"), "settings.forward_authorization: "),
@@ -119,8 +118,6 @@ fn a_broken_field_is_named() {
         ("/scopes/read_only/1/paths", json!([]), "scopes.read_only[1].paths: "),
         ("/scopes/read_only/1/hosts", json!([]), "scopes.read_only[1].hosts: unknown field"),
         ("/tokens/0/id", json!("a b"), "tokens[0].id: "),
-        ("/tokens/0/id", json!(null), "tokens[0]: missing field `id`"),
-        ("/tokens/0/sha256", json!(null), "tokens[0]: missing field `sha256`"),
         ("/tokens/0/sha256", json!("xyz"), "tokens[0].sha256: "),
         ("/tokens/0/sha256", json!(SHA.to_uppercase()), "tokens[0].sha256: "),
         ("/tokens/0/user", json!("fr:ed"), "tokens[0].user: "),
@@ -139,17 +136,116 @@ fn a_broken_field_is_named() {
         ("/report/cluster", json!(""), "report.cluster: "),
     ];
     for (pointer, value, expected) in cases {
-        let error = error_with(pointer, value.clone());
-        assert!(error.contains(expected), "{pointer} = {value}: {error}");
+        let error = error_with(pointer, Some(value.clone()));
+        assert!(error.starts_with(expected), "{pointer} = {value}: {error}");
     }
+}
+
+#[test]
+fn a_missing_field_is_named() {
+    for (pointer, expected) in [
+        ("/version", "missing field `version`"),
+        ("/revision", "missing field `revision`"),
+        ("/tokens", "missing field `tokens`"),
+        ("/tokens/0/id", "tokens[0]: missing field `id`"),
+        ("/tokens/0/sha256", "tokens[0]: missing field `sha256`"),
+        ("/tokens/0/user", "tokens[0]: missing field `user`"),
+        ("/scopes/read_only/0/methods", "scopes.read_only[0]: missing field `methods`"),
+    ] {
+        let error = error_with(pointer, None);
+        assert!(error.starts_with(expected), "{pointer}: {error}");
+    }
+}
+
+#[test]
+fn null_is_no_value_of_any_field() {
+    for pointer in [
+        "/epoch",
+        "/settings",
+        "/settings/anonymous",
+        "/settings/allowed_ips",
+        "/settings/identity_headers",
+        "/scopes",
+        "/scopes/read_only",
+        "/scopes/read_only/1/paths",
+        "/tokens/0/scope",
+        "/tokens/0/expires_at",
+        "/tokens/0/refuse",
+        "/tokens/0/allowed_ips",
+        "/report",
+    ] {
+        let field = pointer[1..].replace("/0", "[0]").replace("/1", "[1]").replace('/', ".");
+        let error = error_with(pointer, Some(json!(null)));
+        assert!(error.starts_with(&format!("{field}: invalid type: null")), "{pointer}: {error}");
+    }
+}
+
+#[test]
+fn an_array_is_no_object_and_an_object_is_no_name() {
+    for (pointer, value) in [
+        ("/settings", json!(["forward", "forward"])),
+        ("/settings/identity_headers", json!(["x-a", "x-b"])),
+        ("/settings/anonymous", json!({"forward": null})),
+        ("/scopes/read_only/0", json!([["GET"]])),
+        ("/tokens/0", json!(["t1", SHA, "fred"])),
+        ("/tokens/0/refuse", json!({"token_disabled": null})),
+        ("/report", json!(["gatepass"])),
+    ] {
+        let field = pointer[1..].replace("/0", "[0]").replace('/', ".");
+        let error = error_with(pointer, Some(value));
+        assert!(error.starts_with(&format!("{field}: invalid type: ")), "{pointer}: {error}");
+    }
+    assert!(parse(&json!([1, "", "102", {}, {}, [], null])).is_err());
+}
+
+#[test]
+fn a_report_has_defaults() {
+    let mut short = full();
+    short["report"] = json!({});
+    assert!(parse(&short).unwrap().wants_reports());
+}
+
+#[test]
+fn what_was_sent_by_mistake_is_not_repeated() {
+    let token = "gp_0123456789ABCDEFGHIJKLMNOPQRSTUV0kO87M";
+    for pointer in
+        ["/tokens/0/scope", "/tokens/0/id", "/tokens/0/expires_at", "/settings/token_prefixes/0", "/revision"]
+    {
+        let error = error_with(pointer, Some(json!(format!("{token}\n"))));
+        assert!(!error.contains(&token[..20]) && !error.contains('\n'), "{pointer}: {error}");
+    }
+    assert!(!error_with(&format!("/scopes/{token}"), Some(json!([]))).contains(&token[..20]));
+}
+
+#[test]
+fn sizes_have_bounds() {
+    let token = |n: usize| json!({"id": n.to_string(), "sha256": format!("{n:064x}"), "user": "fred"});
+    let mut listed = full();
+    let ips = vec!["10.0.0.1"; 1000];
+    listed["tokens"] = (0..1001)
+        .map(|n| {
+            let mut t = token(n);
+            t["allowed_ips"] = json!(ips);
+            t
+        })
+        .collect();
+    assert!(
+        parse(&listed)
+            .expect_err("too many addresses")
+            .to_string()
+            .starts_with("tokens: all tokens' allowed_ips")
+    );
+    listed["tokens"][0]["allowed_ips"] = json!([]);
+    assert!(parse(&listed).is_ok());
 }
 
 #[test]
 fn duplicates_are_refused() {
     let second = |id: &str, sha: &str| json!({"id": id, "sha256": sha, "user": "fred"});
-    assert!(error_with("/tokens/-", second("x", SHA)).starts_with("tokens[1].sha256: "));
+    assert!(error_with("/tokens/-", Some(second("x", SHA))).starts_with("tokens[1].sha256: "));
     assert!(
-        error_with("/tokens/-", second("01JD0ZQ8M2", &SHA.replace('7', "8"))).starts_with("tokens[1].id: ")
+        error_with("/tokens/-", Some(second("01JD0ZQ8M2", &SHA.replace('7', "8"))))
+            .starts_with("tokens[1].id: ")
     );
     let double_field = full().to_string().replacen("\"user\":\"fred\"", "\"user\":\"a\",\"user\":\"b\"", 1);
     let error = Policy::parse(double_field.as_bytes()).expect_err("two users").to_string();
