@@ -63,9 +63,9 @@ check: ## format, lints, documentation, licences
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --package gatepass --lib --target wasm32-wasip1 -- -D warnings
 	cargo clippy --locked --package gatepass --lib --target wasm32-wasip1 --features fault-injection -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --lib --no-deps --document-private-items
 	cargo fetch --locked
-	$(DENY) --offline --locked check bans licenses sources
+	$(DENY) --offline --locked --workspace check bans licenses sources
 
 .PHONY: clean
 clean: ## remove what was built and the tools; data/ stays
