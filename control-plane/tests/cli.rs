@@ -1,5 +1,5 @@
 //! The binary: what it says at start, and the commands that work on the data folder.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
