@@ -38,15 +38,21 @@ fault-module:
 	$(RUSTC_MODULE) --features fault-injection
 	@$(call REPLACE,$(MODULE),target/test/gatepass-fault.wasm)
 
-.PHONY: run
-run: build ## everything on this machine: control plane and Envoy, until Ctrl-C (ARGS="--help" shows its flags)
+# Before the long build, so that what only you can install is asked for at once.
+.PHONY: envoy
+envoy:
 	@[ -n "$$GATEPASS_ENVOY" ] || scripts/tool envoy
+
+.PHONY: run
+run: envoy build ## everything on this machine: control plane and Envoy, until Ctrl-C (ARGS="--help" shows its flags)
 	@GATEPASS_ENVOY="$${GATEPASS_ENVOY:-$(ENVOY)}" exec dist/gatepass run $(ARGS)
 
-# Tests find the fault module first and the real one last: both builds leave the same file behind.
-.PHONY: test-needs
-test-needs: fault-module build
+.PHONY: test-envoy
+test-envoy:
 	@scripts/tool envoy
+
+.PHONY: test-needs
+test-needs: test-envoy fault-module build
 
 .PHONY: test
 test: test-needs ## every test that CI can take (ARGS="name" picks some)

@@ -35,7 +35,10 @@ pub fn text(running: &Running<'_>) -> String {
     );
     let at = |name: &str| data_dir.join(name);
     if at("initial-admin-password").exists() {
-        let _ = writeln!(text, "  user admin        password in {data}/initial-admin-password; change it");
+        let _ = writeln!(
+            text,
+            "  user admin        password in {data}/initial-admin-password; `gatepass user set-password admin` changes it"
+        );
     }
     let token_file = at("initial-admin-token");
     if !token_file.exists() {
@@ -61,20 +64,20 @@ To try it, in another shell:
   API=http://{control_plane}/api/v1
   ADMIN="Authorization: Bearer $(cat {token_file})"
   JSON="Content-Type: application/json"
-  curl -sS $API/users -H "$ADMIN" -H "$JSON" -d '{{"name": "fred", "role": "user"}}'
+  curl -sS -w '\n' $API/users -H "$ADMIN" -H "$JSON" -d '{{"name": "fred", "role": "user"}}'
   REPLY=$(curl -sS $API/tokens -H "$ADMIN" -H "$JSON" -d '{{"user": "fred", "description": "a first token"}}')
   TOKEN=$(printf %s "$REPLY" | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
   ID=$(printf %s "$REPLY" | sed -n 's/.*"id": *"\([^"]*\)".*/\1/p')
 
   # Through the gate: with it, in a password's place, by TLS, and without it
-  curl -sS -H "Authorization: Bearer $TOKEN" http://127.0.0.1:{http_port}/rest/api/2/myself
-  curl -sS -u "fred:$TOKEN" http://127.0.0.1:{http_port}/rest/api/2/myself
-  curl -sS -u "fred:$TOKEN" --cacert {certificate} https://localhost:{https_port}/rest/api/2/myself
-  curl -sS -i http://127.0.0.1:{http_port}/rest/api/2/myself
+  curl -sS -w '\n' -H "Authorization: Bearer $TOKEN" http://127.0.0.1:{http_port}/rest/api/2/myself
+  curl -sS -w '\n' -u "fred:$TOKEN" http://127.0.0.1:{http_port}/rest/api/2/myself
+  curl -sS -w '\n' -u "fred:$TOKEN" --cacert {certificate} https://localhost:{https_port}/rest/api/2/myself
+  curl -sS -w '\n' -i http://127.0.0.1:{http_port}/rest/api/2/myself
 
   # Revoked: from now on 403
   curl -sS -X DELETE $API/tokens/$ID -H "$ADMIN"
-  curl -sS -i -u "fred:$TOKEN" http://127.0.0.1:{http_port}/rest/api/2/myself
+  curl -sS -w '\n' -i -u "fred:$TOKEN" http://127.0.0.1:{http_port}/rest/api/2/myself
 
 "#
     )

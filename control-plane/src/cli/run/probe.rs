@@ -35,7 +35,9 @@ fn is_decision(reply: &str) -> bool {
 async fn get(address: SocketAddr, path: &str) -> Option<String> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: {address}\r\nuser-agent: gatepass-run\r\nconnection: close\r\n\r\n"
+        );
         stream.write_all(request.as_bytes()).await?;
         let mut reply = Vec::new();
         stream.take(MAX_REPLY).read_to_end(&mut reply).await?;
