@@ -234,8 +234,9 @@ fn token_refusal<S: Surroundings>(
     (!within).then_some(Refusal::ScopeExceeded)
 }
 
-/// The one rule of expiry, here and in the control plane: at its very second a token has ended.
-pub fn has_expired(now: u64, expires_at: u64) -> bool {
+/// The one rule of expiry, here and in the control plane: at its very second a token has ended. Both are Unix times in
+/// seconds.
+pub fn has_expired<Seconds: PartialOrd>(now: Seconds, expires_at: Seconds) -> bool {
     now >= expires_at
 }
 

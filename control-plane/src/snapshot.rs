@@ -85,19 +85,29 @@ fn configuration(
             token_prefixes: settings.token_prefixes.clone(),
         },
         scopes: settings.scopes.clone(),
-        tokens: tokens.iter().map(|token| wire_token(token, settings, now)).collect(),
+        tokens: tokens
+            .iter()
+            .filter(|token| is_published(token, settings, now))
+            .map(|token| wire_token(token, settings))
+            .collect(),
         report: None,
     }
 }
 
-fn wire_token(token: &Token, settings: &Settings, now: i64) -> wire::Token {
+/// An expired token keeps no scope from being removed: it goes with it. It never loses the scope alone, since a proxy
+/// whose clock is behind ours still admits it.
+fn is_published(token: &Token, settings: &Settings, now: i64) -> bool {
+    let has_its_scope = token.scope.as_ref().is_none_or(|name| settings.scopes.0.contains_key(name));
+    has_its_scope || !token.is_expired(now)
+}
+
+fn wire_token(token: &Token, settings: &Settings) -> wire::Token {
     wire::Token {
         id: token.id.clone(),
         sha256: token.digest.to_string(),
         user: token.owner.clone(),
         expires_at: token.expires_at.map(|end| wire::Integer(u64::try_from(end).unwrap_or(0))),
-        // An expired token is refused before its scope is asked for: it keeps no scope from being removed.
-        scope: token.scope.clone().filter(|_| !token.is_expired(now)),
+        scope: token.scope.clone(),
         allowed_ips: token.allowed_ips.to_strings(),
         refuse: stated_refusal(token, settings),
     }
@@ -126,6 +136,36 @@ fn callers_field(error: &ConfigError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::user::Role;
+    use gatepass::token::Digest;
+
+    #[test]
+    fn an_expired_token_keeps_its_scope_or_goes_with_it() {
+        let scoped = Token {
+            id: "t1".into(),
+            digest: Digest::from_bytes([7; 32]),
+            owner_id: 1,
+            owner: "fred".into(),
+            owner_role: Role::User,
+            owner_active: true,
+            creator: "fred".into(),
+            description: "x".into(),
+            created_at: 0,
+            expires_at: Some(100),
+            scope: Some("read_only".into()),
+            allowed_ips: Default::default(),
+            hint: "abcd".into(),
+            control_plane: false,
+            revoked_at: None,
+            revoked_by: None,
+        };
+        let lost = Token { scope: Some("gone".into()), id: "t2".into(), ..scoped.clone() };
+        let version = Version { epoch: "a".into(), revision: 1 };
+        let published = configuration(&version, &Settings::default(), &[scoped, lost], 100).tokens;
+        let scopes: Vec<_> =
+            published.iter().map(|token| (token.id.as_str(), token.scope.as_deref())).collect();
+        assert_eq!(scopes, [("t1", Some("read_only"))]);
+    }
 
     #[test]
     fn fields_are_those_that_the_caller_sent() {

@@ -1,5 +1,6 @@
 //! Tokens as they are kept: never their secret.
 
+use gatepass::decision::has_expired;
 use gatepass::token::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +81,6 @@ impl Token {
 
     /// Whether `now`, in Unix seconds, is at or past the expiry.
     pub fn is_expired(&self, now: i64) -> bool {
-        self.expires_at.is_some_and(|end| now >= end)
+        self.expires_at.is_some_and(|end| has_expired(now, end))
     }
 }
