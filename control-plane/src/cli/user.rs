@@ -18,7 +18,7 @@ use crate::way_back;
 pub enum UserCommand {
     /// Set a user's password, read from standard input: one line of 12 to 128 characters, no control characters
     SetPassword(UserArgs),
-    /// Make a token with control_plane for an active admin, valid for 24 hours, in <data folder>/recovery-token
+    /// Make a token with control_plane for an active admin, valid for 24 hours, in `recovery-token` in the data folder
     Recover(UserArgs),
 }
 
