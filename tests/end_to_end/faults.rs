@@ -10,8 +10,13 @@ use gatepass_tests::upstream::Seen;
 use gatepass_tests::{bearer, wait};
 use serde_json::json;
 
-const WITHOUT_SEATBELT: Changes =
-    Changes { upstream: None, underscores_admitted: false, paths_untouched: false, seatbelt_removed: true };
+const WITHOUT_SEATBELT: Changes = Changes {
+    upstream: None,
+    underscores_admitted: false,
+    paths_untouched: false,
+    seatbelt_removed: true,
+    filter_disabled: false,
+};
 
 /// Starts with a good configuration, shows that it works, and pushes one whose epoch tells the fault-injection module
 /// how to fail on workers.
@@ -108,4 +113,17 @@ fn without_the_seatbelt_a_failure_that_the_filter_can_answer_lets_nothing_throug
         gate.upstream.seen().len()
     );
     assert!(gate.upstream.seen().is_empty(), "{:?}", gate.upstream.seen());
+}
+
+#[test]
+fn a_route_that_switches_the_filter_off_lets_nothing_through() {
+    let token = mint();
+    let good = configuration(1, &[entry("t1", &token, "fred")]);
+    let answers = |seatbelt_removed| {
+        let changes = Changes { filter_disabled: true, seatbelt_removed, ..Changes::default() };
+        let gate = Gate::start(artefacts::module(), changes, &good);
+        (ask(&gate, &bearer(token.expose())), gate.upstream.seen().len())
+    };
+    assert_eq!(answers(true), ([200, 200, 200], 3), "without the seatbelt the route opens the gate");
+    assert_eq!(answers(false), ([403, 403, 403], 0));
 }

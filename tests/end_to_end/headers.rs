@@ -178,6 +178,25 @@ fn forged_identity_headers_never_reach_the_upstream() {
 }
 
 #[test]
+fn callers_that_speak_grpc_get_the_matching_grpc_status() {
+    let token = mint();
+    let gate = Gate::shipped(&configuration(1, &[entry("t1", &token, "fred")]));
+    for (authorization, status, message) in [
+        (None, "16", "An API token is required. (credentials_missing)"),
+        (Some("Bearer a b".to_owned()), "3", "The credentials are malformed. (authorization_malformed)"),
+        (Some(bearer(mint().expose())), "7", "The credentials are not known. (credentials_unknown)"),
+    ] {
+        let mut headers = vec![("Content-Type", "application/grpc"), ("TE", "trailers")];
+        headers.extend(authorization.as_deref().map(|value| ("Authorization", value)));
+        let mut connection = Connection::open(gate.envoy.http()).expect("a connection");
+        let reply = connection.request("POST", "/rest/Service/Call", &headers, "").expect("a reply");
+        assert_eq!((reply.status, reply.header("grpc-status")), (200, vec![status]), "{reply:?}");
+        assert_eq!(reply.header("grpc-message"), [message]);
+    }
+    assert!(gate.upstream.seen().is_empty(), "{:?}", gate.upstream.seen());
+}
+
+#[test]
 fn a_token_never_goes_upstream_on_an_open_path() {
     let (known, unknown) = (mint(), mint());
     let gate = Gate::shipped(&configuration(1, &[entry("t1", &known, "fred")]));

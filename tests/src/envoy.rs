@@ -22,6 +22,8 @@ pub struct Changes {
     pub paths_untouched: bool,
     /// Takes the RBAC filter out.
     pub seatbelt_removed: bool,
+    /// Switches the gatepass filter off by route, as whoever writes routes can.
+    pub filter_disabled: bool,
 }
 
 /// A running Envoy with two workers.
@@ -129,6 +131,9 @@ fn render(data: &Path, changes: Changes) -> String {
         replace_part(&mut text, "merge_slashes: true", "", "merge_slashes: false");
         replace_part(&mut text, "path_with_escaped_slashes_action: REJECT_REQUEST", "", "");
     }
+    if changes.filter_disabled {
+        replace_part(&mut text, "route: {cluster: upstream}", "", DISABLED);
+    }
     if changes.seatbelt_removed {
         let router = "          # 3. To your service.";
         replace_part(&mut text, "          - name: envoy.filters.http.rbac\n", router, "");
@@ -137,6 +142,8 @@ fn render(data: &Path, changes: Changes) -> String {
 }
 
 const ROUTES: &str = "              routes: [{match: {prefix: /}, route: {cluster: upstream}}]";
+const DISABLED: &str = "route: {cluster: upstream}, typed_per_filter_config: {gatepass: \
+                        {\"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true}}";
 const CLUSTER: &str = "
   clusters:
   - name: upstream

@@ -168,7 +168,9 @@ async fn until_serving(args: &RunArgs) -> anyhow::Result<()> {
 }
 
 fn greet(args: &RunArgs, ready: &Ready) {
+    let program = std::env::args_os().next().unwrap_or_else(|| "gatepass".into());
     let running = greeting::Running {
+        program: Path::new(&program),
         control_plane: ready.address,
         http_port: args.http_port,
         https_port: args.https_port,

@@ -21,8 +21,8 @@ pub enum CertificateError {
     Make(#[from] rcgen::Error),
 }
 
-/// Makes a self-signed certificate for this machine's loopback names in `folder`, unless there is one: `tls.crt`, and
-/// `tls.key` that only its owner can read. Says whether it made one.
+/// Makes a self-signed certificate for this machine's loopback names in `folder`, unless there is one: `tls.crt` and
+/// `tls.key`, which only their owner can read. Says whether it made one.
 ///
 /// # Errors
 /// Half a pair, or files that cannot be written.
@@ -38,8 +38,8 @@ pub fn ensure(folder: &Path) -> Result<bool, CertificateError> {
     // rcgen's own validity, which outlives everyone: nothing would renew it, and it is trusted by name only.
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let made = rcgen::generate_simple_self_signed(names)?;
-    write(&key, 0o600, &made.signing_key.serialize_pem())?;
-    write(&certificate, 0o644, &made.cert.pem())?;
+    write(&key, &made.signing_key.serialize_pem())?;
+    write(&certificate, &made.cert.pem())?;
     Ok(true)
 }
 
@@ -47,10 +47,10 @@ fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-fn write(path: &Path, mode: u32, text: &str) -> Result<(), CertificateError> {
+fn write(path: &Path, text: &str) -> Result<(), CertificateError> {
     // create_new is O_EXCL, which follows no link (open(2)).
     let create = || -> io::Result<()> {
-        let mut file: File = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()
     };
@@ -70,8 +70,10 @@ mod tests {
         let key = std::fs::read(folder.path().join("tls.key")).unwrap();
         assert!(!ensure(folder.path()).unwrap());
         assert_eq!(std::fs::read(folder.path().join("tls.key")).unwrap(), key);
-        let mode = folder.path().join("tls.key").metadata().unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        for name in ["tls.key", "tls.crt"] {
+            let mode = folder.path().join(name).metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
     }
 
     #[test]

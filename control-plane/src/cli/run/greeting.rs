@@ -17,12 +17,15 @@ pub struct Running<'a> {
     pub admin_port: u16,
     /// The data folder as the operator wrote it: commands are to be copied in the same folder.
     pub data_dir: &'a Path,
+    /// This program as the operator called it.
+    pub program: &'a Path,
 }
 
 /// The text. Secrets are named by the files that hold them, never shown.
 pub fn text(running: &Running<'_>) -> String {
-    let Running { control_plane, http_port, https_port, admin_port, data_dir } = *running;
+    let Running { control_plane, http_port, https_port, admin_port, data_dir, program } = *running;
     let data = data_dir.display();
+    let (gatepass, folder) = (shell_word(program), shell_word(data_dir));
     let mut text = format!(
         "\n\
          Gatepass is running. Ctrl-C stops it.\n\
@@ -37,17 +40,23 @@ pub fn text(running: &Running<'_>) -> String {
     if at("initial-admin-password").exists() {
         let _ = writeln!(
             text,
-            "  user admin        password in {data}/initial-admin-password; `gatepass user set-password admin` changes it"
+            "  user admin        password in {data}/initial-admin-password (nothing asks for it yet); to change it:\n                    \
+             {gatepass} user set-password admin --data-dir {folder}"
         );
     }
     let token_file = at("initial-admin-token");
     if !token_file.exists() {
-        let _ = writeln!(text, "\nThe first admin token is gone: use one of yours to create tokens.\n");
+        let _ = writeln!(
+            text,
+            "\nThe first admin token is gone. To make tokens use one of yours that has control_plane; if none is left:\n  \
+             {gatepass} user recover admin --data-dir {folder}\n"
+        );
         return text;
     }
     let _ = writeln!(
         text,
-        "  admin token       in {data}/initial-admin-token, for 24 hours after the first start"
+        "  admin token       in {data}/initial-admin-token, for 24 hours after the first start; then another:\n                    \
+         {gatepass} user recover admin --data-dir {folder}"
     );
     text + &first_use(running, &shell_word(&token_file))
 }
@@ -101,8 +110,14 @@ mod tests {
             std::fs::write(folder.path().join(name), "the secret").unwrap();
         }
         let control_plane = "127.0.0.1:8080".parse().unwrap();
-        let running =
-            Running { control_plane, http_port: 1, https_port: 2, admin_port: 3, data_dir: folder.path() };
+        let running = Running {
+            control_plane,
+            http_port: 1,
+            https_port: 2,
+            admin_port: 3,
+            data_dir: folder.path(),
+            program: Path::new("gatepass"),
+        };
         let text = text(&running);
         assert!(text.contains("initial-admin-password") && text.contains("initial-admin-token"));
         assert!(!text.contains("the secret"));
