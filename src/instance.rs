@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use crate::policy::{LoadError, Policy, Version};
 
-/// Epochs that are remembered; a control plane is not restored more often than that within a proxy's life.
-const REMEMBERED_EPOCHS: usize = 64;
+/// Epochs that are remembered: the control plane begins one at each of its starts.
+const REMEMBERED_EPOCHS: usize = 1024;
 
 /// The current policy, and how far each epoch had come.
 #[derive(Debug, Default)]

@@ -22,6 +22,7 @@ CREATE TABLE tokens (
     expires_at    INTEGER,
     scope         TEXT,
     allowed_ips   TEXT    NOT NULL, -- a JSON list of CIDRs
+    prefix        TEXT    NOT NULL, -- what the secret starts with
     hint          TEXT    NOT NULL,
     control_plane INTEGER NOT NULL CHECK (control_plane IN (0, 1)),
     revoked_at    INTEGER,
@@ -43,7 +44,7 @@ CREATE TABLE meta (
 ) STRICT;
 
 CREATE TABLE audit (
-    seq            INTEGER PRIMARY KEY,
+    seq            INTEGER PRIMARY KEY CHECK (seq > 0),
     at             INTEGER NOT NULL,
     actor          TEXT    NOT NULL,
     actor_token_id TEXT,

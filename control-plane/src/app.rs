@@ -1,17 +1,15 @@
 //! The only wiring: a data folder becomes a context, a context becomes a server.
 
 use std::fs::File;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
 use crate::api::{self, AllowedHosts, Api, TrustedProxies};
 use crate::audit::{self, KeyError};
 use crate::clock::SystemClock;
+use crate::connections::{self, Limits};
 use crate::context::Context;
 use crate::data_folder::{DataFolder, FolderError};
 use crate::delivery::Delivery;
@@ -23,9 +21,6 @@ use crate::random::SystemRandom;
 use crate::signal::DeliverySignal;
 use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
-
-/// How long requests under way may take to finish once the server is told to stop.
-const SHUTDOWN_TIME: Duration = Duration::from_secs(10);
 
 /// Why a start failed, as a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -107,10 +102,12 @@ impl Server {
     /// The first start failed. A failed delivery is no error: it is tried again.
     pub async fn set_up(mut context: Context, config: Config, lock: File) -> Result<Self, StartError> {
         let target = EcdsFile::new(config.ecds_file, config.module)?;
-        first_start::set_up(&context, &config.initial_protected_paths).await?;
-        start_new_epoch_if_restored(&context, &target).await?;
-        let head = context.store.read().await?.audit_head().await?;
-        tracing::info!(audit_head = %head, "audit");
+        let first = first_start::set_up(&context, &config.initial_protected_paths).await?;
+        let head = audit::check_end(context.store.as_ref(), &context.audit_key).await?;
+        tracing::info!(target: audit::LOG_TARGET, audit_head = %head, "audit");
+        if !first {
+            begin_epoch(&context).await?;
+        }
         let signal = Arc::new(DeliverySignal::default());
         context.delivery = Some(Arc::clone(&signal));
         let (store, clock) = (Arc::clone(&context.store), Arc::clone(&context.clock));
@@ -123,54 +120,23 @@ impl Server {
     }
 
     /// Answers until `shutdown`, then lets requests under way finish, for a while.
-    ///
-    /// # Errors
-    /// The listener failed.
-    pub async fn run(
-        self,
-        listener: TcpListener,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
+    pub async fn run(self, listener: TcpListener, limits: Limits, shutdown: impl Future<Output = ()>) {
         let store = Arc::clone(&self.api.context.store);
         let delivery = tokio::spawn(self.delivery.run());
-        let service = api::router(self.api).into_make_service_with_connect_info::<SocketAddr>();
-        let (stopping, stopped) = oneshot::channel::<()>();
-        let shutdown = async move {
-            shutdown.await;
-            drop(stopping);
-        };
-        let too_long = async move {
-            let _ = stopped.await;
-            tokio::time::sleep(SHUTDOWN_TIME).await;
-        };
-        let served = tokio::select! {
-            served = axum::serve(listener, service).with_graceful_shutdown(shutdown).into_future() => served,
-            // A client that never finishes its request must not keep the server from stopping.
-            () = too_long => Ok(()),
-        };
+        connections::serve(listener, api::router(self.api), limits, shutdown).await;
         delivery.abort();
         store.close().await;
         drop(self.lock);
-        served
     }
 }
 
-/// A database from a backup is behind what was delivered. Within the same epoch the filter would ignore its revisions,
-/// revocations among them; a new epoch makes it listen.
-async fn start_new_epoch_if_restored(context: &Context, target: &EcdsFile) -> Result<(), StartError> {
-    let Some(delivered) = target.version() else { return Ok(()) };
-    let mut tx = context.store.write().await?;
-    let version = tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
-    if version.epoch != delivered.epoch || version.revision >= delivered.revision {
-        return Ok(());
-    }
+/// Begins a new epoch, as each start but the first does. A database or a whole folder that was put back from a backup
+/// is behind what proxies enforce, and nothing in it says so; within the same epoch the filter would ignore its
+/// revisions, revocations among them.
+async fn begin_epoch(context: &Context) -> Result<(), StartError> {
     let epoch = crate::random::hex_text::<8>(context.random.as_ref()).map_err(Error::from)?;
+    let mut tx = context.store.write().await?;
     tx.replace_epoch(&epoch).await?;
     tx.commit().await?;
-    tracing::warn!(
-        delivered = delivered.revision,
-        database = version.revision,
-        "the database is older than what was delivered last, as after a restore: a new epoch begins"
-    );
     Ok(())
 }

@@ -11,10 +11,14 @@ use crate::domain::audit::{AuditKey, Break, Entry, Head, follow};
 use crate::domain::authority;
 use crate::error::Error;
 use crate::random::{Random, RandomError};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Transaction};
 use crate::tokens::Page;
 
 const VERIFY_PAGE: i64 = 500;
+
+/// The target of log events that show the audit's head. They are logged whatever the log's level is: a head that was
+/// kept elsewhere is what shows a cut tail.
+pub const LOG_TARGET: &str = "gatepass::audit";
 
 /// Why the key cannot be used, as a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +31,17 @@ pub enum KeyError {
     /// The file holds something else.
     #[error("{0} does not hold a key of 32 bytes: put it back from a backup of the data folder")]
     Damaged(String),
+    /// The last entry bears a MAC of another key, or was changed.
+    #[error(
+        "{0}, at the end of the audit: put back the audit.key that belongs to this database; if it is that one, run \
+         `gatepass audit verify` to see what was changed"
+    )]
+    End(Break),
+    /// There are people and no entry.
+    #[error(
+        "the audit is empty although there are users: entries were removed; put the database back from a backup"
+    )]
+    Emptied,
     /// The file cannot be read or written.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -67,6 +82,31 @@ pub async fn make_key_if_new(
     random.fill(&mut bytes)?;
     write_private(&path, &bytes)?;
     Ok(())
+}
+
+/// Checks that the chain's last entry bears a MAC of this key, and returns the head: entries that are appended under
+/// another key would break the chain for good.
+///
+/// # Errors
+/// The key is another one, or the audit was emptied.
+pub async fn check_end(store: &dyn Store, key: &AuditKey) -> Result<Head, KeyError> {
+    let mut tx = store.read().await?;
+    let head = end(tx.as_mut(), key).await?.map_err(KeyError::End)?;
+    if head == Head::EMPTY && tx.has_users().await? {
+        return Err(KeyError::Emptied);
+    }
+    Ok(head)
+}
+
+/// The head, if the last entry bears a MAC of this key.
+///
+/// # Errors
+/// The database failed; inside, what is wrong with the last entry.
+pub async fn end(tx: &mut dyn Transaction, key: &AuditKey) -> Result<Result<Head, Break>, StoreError> {
+    let mut last = tx.audit_before(None, 2).await?.into_iter();
+    let Some(newest) = last.next() else { return Ok(Ok(Head::EMPTY)) };
+    let before = last.next().map_or(Head::EMPTY, |entry| Head { seq: entry.seq, mac: entry.mac });
+    Ok(follow(key, before, &newest))
 }
 
 /// An entry as it is shown.
@@ -134,10 +174,14 @@ pub async fn verify(
     mut show: impl FnMut(&EntryView) + Send,
 ) -> Result<Result<Head, Break>, StoreError> {
     let mut tx = store.read().await?;
+    if tx.has_users().await? && tx.audit_head().await? == Head::EMPTY {
+        return Ok(Err(Break::Emptied));
+    }
     let mut head = Head::EMPTY;
+    let mut after = i64::MIN;
     let mut met = expected.is_none_or(|expected| expected == head);
     loop {
-        let page = tx.audit_after(head.seq, VERIFY_PAGE).await?;
+        let page = tx.audit_after(after, VERIFY_PAGE).await?;
         if page.is_empty() {
             break;
         }
@@ -146,6 +190,7 @@ pub async fn verify(
                 Ok(head) => head,
                 Err(found) => return Ok(Err(found)),
             };
+            after = entry.seq;
             show(&EntryView::from(entry));
             if let Some(expected) = expected.filter(|expected| expected.seq == head.seq) {
                 if expected != head {

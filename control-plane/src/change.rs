@@ -127,14 +127,16 @@ impl<'a> Change<'a> {
         let version = self.tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
         self.tx.commit().await?;
         if let Some(head) = head {
-            tracing::info!(audit_head = %head, "audit");
+            tracing::info!(target: crate::audit::LOG_TARGET, audit_head = %head, "audit");
         }
-        let delivered = deliver(self.context, &version).await;
+        let delivered = self.filter_sees_it && deliver(self.context, &version).await;
         Ok(Committed { version, delivered })
     }
 
     async fn append_entries(&mut self) -> Result<Option<Head>, Error> {
-        let mut head = self.tx.audit_head().await?;
+        // Appended under another key, entries would break the chain for good.
+        let end = crate::audit::end(self.tx.as_mut(), &self.context.audit_key).await?;
+        let mut head = end.map_err(|found| Error::Internal(format!("the audit cannot go on: {found}")))?;
         let drafts = std::mem::take(&mut self.entries);
         let any = !drafts.is_empty();
         for draft in drafts {

@@ -27,12 +27,18 @@ pub enum FolderError {
     /// Open to others.
     #[error("{} can be read by other users of this machine: run `chmod 700 {}` and start again", .0.display(), .0.display())]
     OpenToOthers(PathBuf),
+    /// A link where a file of the folder's own should be.
+    #[error("{} is a link: put the file itself in its place", .0.display())]
+    Link(PathBuf),
     /// Not a folder.
     #[error("{} is not a folder: give another one with --data-dir", .0.display())]
     NoFolder(PathBuf),
     /// Another server uses it.
     #[error("another gatepass server is using {}: stop it, or give another folder with --data-dir", .0.display())]
     InUse(PathBuf),
+    /// Another server writes this file.
+    #[error("another gatepass server writes {}: stop it, or give another file with --ecds-file", .0.display())]
+    FileInUse(PathBuf),
     /// There is no database.
     #[error("there is no database in {}: start `gatepass serve` first, or name its folder with --data-dir", .0.display())]
     NoDatabase(PathBuf),
@@ -51,7 +57,8 @@ impl DataFolder {
         create_private_dir(path)?;
         let folder = Self::open(path)?;
         // Found out now, with a sentence, rather than as a database error.
-        drop(folder.create_file("gatepass.db")?);
+        drop(create_file(&folder.database())?);
+        folder.tighten()?;
         Ok(folder)
     }
 
@@ -113,24 +120,46 @@ impl DataFolder {
     /// # Errors
     /// Another server is in.
     pub fn lock(&self) -> Result<File, FolderError> {
-        let file = self.create_file("serve.lock")?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(FolderError::InUse(self.0.clone())),
-            Err(TryLockError::Error(source)) => Err(unwritable(&self.0.join("serve.lock"), source)),
-        }
+        lock_file(&self.0.join("serve.lock"))?.ok_or_else(|| FolderError::InUse(self.0.clone()))
     }
 
-    fn create_file(&self, name: &str) -> Result<File, FolderError> {
-        let path = self.0.join(name);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(&path).map_err(|source| unwritable(&path, source))?;
-        // One that was there already, put back from a backup for example.
-        let private = fs::Permissions::from_mode(0o600);
-        file.set_permissions(private).map_err(|source| unwritable(&path, source))?;
-        Ok(file)
+    /// Takes the files in the folder from others: one that was put back from a backup, for example.
+    fn tighten(&self) -> Result<(), FolderError> {
+        let unreadable = |source| unreadable(&self.0, source);
+        for entry in self.0.read_dir().map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let metadata = entry.metadata().map_err(unreadable)?;
+            if metadata.is_file() && metadata.mode() & 0o077 != 0 {
+                let private = fs::Permissions::from_mode(0o600);
+                fs::set_permissions(entry.path(), private)
+                    .map_err(|source| unwritable(&entry.path(), source))?;
+            }
+        }
+        Ok(())
     }
+}
+
+/// Locks the file at `path`, made (0600) if it does not exist, for as long as the handle lives; `None` when another
+/// process has locked it.
+///
+/// # Errors
+/// It cannot be made.
+pub fn lock_file(path: &Path) -> Result<Option<File>, FolderError> {
+    let file = create_file(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(unwritable(path, source)),
+    }
+}
+
+fn create_file(path: &Path) -> Result<File, FolderError> {
+    if path.is_symlink() {
+        return Err(FolderError::Link(path.to_owned()));
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.open(path).map_err(|source| unwritable(path, source))
 }
 
 /// Makes the folder at `path` and those above it, 0700, unless it exists.
@@ -141,33 +170,67 @@ pub fn create_private_dir(path: &Path) -> Result<(), FolderError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| unwritable(path, source))
 }
 
+/// A file that is written and has not taken its place yet. Dropped, it leaves no trace.
+#[derive(Debug)]
+pub struct Staged {
+    temporary: PathBuf,
+    path: PathBuf,
+}
+
+impl Staged {
+    /// Puts the file in its place.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn publish(self) -> Result<(), FolderError> {
+        let renamed = fs::rename(&self.temporary, &self.path);
+        renamed
+            .and_then(|()| File::open(folder_of(&self.path))?.sync_all())
+            .map_err(|e| unwritable(&self.path, e))
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // Nothing of a half-written or unwanted secret stays behind. Gone already, once it is published.
+        let _ = fs::remove_file(&self.temporary);
+    }
+}
+
 /// Puts `content` at `path`, 0600, whole or not at all, and durably. What stood there before, file or link, is replaced
 /// and never followed or written to.
 ///
 /// # Errors
 /// The folder cannot be written.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FolderError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    stage_private(path, content)?.publish()
+}
+
+/// Writes `content`, 0600 and durably, beside `path`, where [`Staged::publish`] puts it.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn stage_private(path: &Path, content: &[u8]) -> Result<Staged, FolderError> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(".new");
-    let temporary = folder.join(name);
-    replace(&temporary, path, folder, content).map_err(|source| {
-        // Nothing of a half-written secret stays behind.
-        let _ = fs::remove_file(&temporary);
-        unwritable(path, source)
-    })
+    let staged = Staged { temporary: folder_of(path).join(name), path: path.to_owned() };
+    write_new(&staged.temporary, content).map_err(|source| unwritable(path, source))?;
+    Ok(staged)
 }
 
-fn replace(temporary: &Path, path: &Path, folder: &Path, content: &[u8]) -> io::Result<()> {
+/// The folder that `path` is in.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     // Left over from a crash. Removing a link removes the link.
-    remove_if_there(temporary)?;
+    remove_if_there(path)?;
     // create_new is O_EXCL, which fails on a link rather than follow it.
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(temporary, path)?;
-    File::open(folder)?.sync_all()
+    file.sync_all()
 }
 
 /// Removes a file or link, if there is one.

@@ -61,7 +61,11 @@ impl Delivery {
         let version = tx.version().await.and_then(|version| version.ok_or(StoreError::Unreadable("epoch")));
         let version = version.map_err(|error| error.to_string())?;
         if self.signal.delivered().as_ref() == Some(&version) {
-            return Ok(());
+            if self.target.is_untouched() {
+                return Ok(());
+            }
+            tracing::warn!(file = %self.target.path().display(), "somebody else has changed this file: it is written again");
+            self.signal.lose();
         }
         let snapshot =
             Snapshot::build(tx.as_mut(), self.clock.now()).await.map_err(|error| error.to_string())?;

@@ -12,6 +12,7 @@ pub mod callers;
 pub mod change;
 pub mod cli;
 pub mod clock;
+pub mod connections;
 pub mod context;
 pub mod data_folder;
 pub mod delivery;

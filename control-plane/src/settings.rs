@@ -53,6 +53,7 @@ pub async fn update(
         return Ok(Updated { stored: old, warnings, committed: None });
     }
     refuse_lost_scopes(&mut change, &new).await?;
+    refuse_lost_prefixes(&mut change, &new).await?;
     change.tx.replace_settings(&new).await?;
     let stored = change.tx.settings().await?;
     let (before, after) = differences(&old.settings, &new);
@@ -71,6 +72,21 @@ async fn refuse_lost_scopes(change: &mut Change<'_>, new: &Settings) -> Result<(
     }
     let problem = format!("tokens still use {}: revoke them first, or keep the scopes", lost.join(", "));
     Err(Error::invalid("scopes", problem))
+}
+
+/// A token whose prefix is no longer listed is not even looked up, the admin's own as well as everyone's.
+async fn refuse_lost_prefixes(change: &mut Change<'_>, new: &Settings) -> Result<(), Error> {
+    let at = change.at();
+    let mut lost = change.tx.prefixes_in_use(at).await?;
+    lost.retain(|prefix| !new.token_prefixes.contains(prefix));
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let problem = format!(
+        "tokens still begin with {}: keep it in the list, behind the new one, or revoke them first",
+        lost.join(", ")
+    );
+    Err(Error::invalid("token_prefixes", problem))
 }
 
 fn warnings(new: &Settings, caller: &Caller) -> Vec<String> {

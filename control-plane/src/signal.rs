@@ -35,6 +35,11 @@ impl DeliverySignal {
         self.delivered.send_replace(Some(version));
     }
 
+    /// Tells everyone that what was delivered last is no longer there.
+    pub fn lose(&self) {
+        self.delivered.send_replace(None);
+    }
+
     /// What was delivered last.
     pub fn delivered(&self) -> Option<Version> {
         self.delivered.borrow().clone()

@@ -154,6 +154,7 @@ mod tests {
             expires_at: Some(100),
             scope: Some("read_only".into()),
             allowed_ips: Default::default(),
+            prefix: "gp_".into(),
             hint: "abcd".into(),
             control_plane: false,
             revoked_at: None,

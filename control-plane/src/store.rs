@@ -126,6 +126,8 @@ pub trait Transaction: Send {
     async fn active_tokens_of(&mut self, owner_id: i64, now: i64) -> Result<i64, StoreError>;
     /// Names of the scopes of tokens that are active at `now`.
     async fn scopes_in_use(&mut self, now: i64) -> Result<Vec<String>, StoreError>;
+    /// What the secrets of tokens that are active at `now` start with.
+    async fn prefixes_in_use(&mut self, now: i64) -> Result<Vec<String>, StoreError>;
     /// Adds a token.
     async fn insert_token(&mut self, token: &Token) -> Result<(), StoreError>;
     /// Marks a token as revoked; `false` when there is none that is not.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::change::Change;
 use crate::context::Context;
-use crate::data_folder::{remove_private, write_private};
+use crate::data_folder::{remove_private, stage_private};
 use crate::domain::audit::Action;
 use crate::domain::user::{Role, system_actor};
 use crate::error::Error;
@@ -45,7 +45,9 @@ pub async fn recover(context: &Context, name: &str) -> Result<PathBuf, Error> {
     }
     let token = managing_token(context, &mut change, &user, "gatepass user recover").await?;
     let path = context.folder.recovery_token();
-    write_private(&path, format!("{}\n", token.expose()).as_bytes())?;
+    // In place only once it is good: until then the file may hold an earlier token that still is.
+    let staged = stage_private(&path, format!("{}\n", token.expose()).as_bytes())?;
     change.commit().await?;
+    staged.publish()?;
     Ok(path)
 }

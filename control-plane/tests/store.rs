@@ -106,6 +106,7 @@ fn token(number: u8, owner: &User, expires_at: Option<i64>) -> Token {
         expires_at,
         scope: (number == 1).then(|| "read_only".to_owned()),
         allowed_ips: serde_json::from_str::<IpList>(r#"["10.0.0.0/8"]"#).unwrap(),
+        prefix: "gp_".to_owned(),
         hint: "abcd".to_owned(),
         control_plane: number == 2,
         revoked_at: None,
@@ -128,6 +129,7 @@ async fn tokens(store: &dyn Store) {
     assert_eq!(tx.active_tokens_of(fred.id, 100).await.unwrap(), 1, "expired at equality");
     assert_eq!(tx.scopes_in_use(99).await.unwrap(), ["read_only"]);
     assert!(tx.scopes_in_use(100).await.unwrap().is_empty());
+    assert_eq!(tx.prefixes_in_use(99).await.unwrap(), ["gp_"]);
     let ids = |tokens: Vec<Token>| tokens.into_iter().map(|token| token.id).collect::<Vec<_>>();
     assert_eq!(ids(tx.unrevoked_tokens(49).await.unwrap()), ["01", "02", "03"]);
     assert_eq!(ids(tx.unrevoked_tokens(50).await.unwrap()), ["01", "02"]);

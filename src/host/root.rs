@@ -73,6 +73,11 @@ impl RootContext for Root {
 
 impl Root {
     fn report(&self, offer: &Offer, metrics: &Metrics) {
+        let policy = self.instance.borrow().policy();
+        if let Some(policy) = &policy {
+            // Also when the offer was stale: the canary, which knows no better, has shown that one as enforced.
+            metrics.show(policy);
+        }
         if let Offer::Stale { newest } = offer {
             metrics.count_stale_revision();
             let sentence =
@@ -80,9 +85,7 @@ impl Root {
             log(LogLevel::Warn, &format!("a revision below {newest} of the same epoch {sentence}"));
             return;
         }
-        let Some(policy) = self.instance.borrow().policy() else { return };
-        metrics.show(&policy);
-        if policy.wants_reports() {
+        if policy.is_some_and(|policy| policy.wants_reports()) {
             log(LogLevel::Warn, "report: this version of the filter sends no usage reports");
         }
     }

@@ -73,7 +73,10 @@ fn a_crash_right_after_a_change_leaves_nothing_undelivered() {
         control.kill();
         control.restart();
         let now = control.revision();
-        assert!(now.0 == last.0 && now.1 > last.1, "round {round}: {last:?}, then {now:?}");
+        assert!(
+            now.0 != last.0 && now.1 > last.1,
+            "round {round}: {last:?}, then {now:?}; each start is an epoch"
+        );
         let delivered = || control.delivered().filter(|delivered| *delivered == now);
         wait::until("the ECDS file at the database's revision", delivered);
         assert!(control.admins(200, "GET", "/tokens", &Value::Null).text().contains(&token.id));
@@ -90,7 +93,7 @@ fn a_stale_or_missing_file_is_made_good_at_the_next_start() {
     let file = control.data().join("envoy/gatepass.ecds.json");
     let stale = std::fs::read(&file).expect("the file");
     control.token("fred");
-    let wanted = control.revision();
+    let (_, wanted) = control.revision();
     control.kill();
     for content in [Some(stale), None] {
         match content {
@@ -98,7 +101,9 @@ fn a_stale_or_missing_file_is_made_good_at_the_next_start() {
             None => std::fs::remove_file(&file).expect("removed"),
         }
         control.restart();
-        let delivered = || control.delivered().filter(|delivered| *delivered == wanted);
+        let (epoch, revision) = control.revision();
+        assert_eq!(revision, wanted);
+        let delivered = || control.delivered().filter(|delivered| *delivered == (epoch.clone(), revision));
         wait::until("the ECDS file at the database's revision", delivered);
         control.kill();
     }

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::logging;
 use crate::api::{AllowedHosts, TrustedProxies};
 use crate::app::{self, Config, Server};
+use crate::connections::Limits;
 use crate::data_folder::DataFolder;
 
 /// What `gatepass serve` takes.
@@ -111,7 +112,8 @@ pub async fn serve(
     };
     let server = Server::set_up(app::open_for_server(folder).await?, config, lock).await?;
     ready(Ready { address, data_dir, ecds_file, module });
-    Ok(server.run(listener, shutdown).await?)
+    server.run(listener, Limits::of_this_process(), shutdown).await;
+    Ok(())
 }
 
 /// Tokens must not cross a network in clear.

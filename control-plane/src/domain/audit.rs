@@ -147,6 +147,9 @@ pub enum Break {
     /// The chain ends before the expected head.
     #[error("the chain ends at entry {0}, before the expected head: its tail was cut")]
     Cut(i64),
+    /// There are people, and no entry at all.
+    #[error("there are users and no entry at all: the audit was emptied")]
+    Emptied,
     /// The entry at the expected head's place is another.
     #[error("entry {0} is not the expected one: the chain was replaced")]
     Replaced(i64),

@@ -100,7 +100,20 @@ impl Settings {
         let patched: Self = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(&all))
             .map_err(|error| Malformed::new(&error.path().to_string(), error.inner()))?;
         patched.check()?;
+        patched.refuse_tokens()?;
         Ok(patched)
+    }
+
+    /// Settings are kept in clear, pushed to proxies and shown in the audit.
+    fn refuse_tokens(&self) -> Result<(), Malformed> {
+        let prefixes = self.prefixes();
+        let all = serde_json::to_value(self).unwrap_or_default();
+        let holds =
+            |value: &serde_json::Value| gatepass::token::occurs_in(value.to_string().as_bytes(), &prefixes);
+        match all.as_object().and_then(|fields| fields.iter().find(|(_, value)| holds(value))) {
+            Some((name, _)) => Err(invalid(name, "holds a token: settings are kept in clear")),
+            None => Ok(()),
+        }
     }
 
     /// The prefixes of known tokens; new ones take the first.

@@ -34,6 +34,8 @@ pub struct Token {
     pub scope: Option<String>,
     /// Where it may be used from.
     pub allowed_ips: IpList,
+    /// What the secret starts with.
+    pub prefix: String,
     /// The last characters of the secret.
     pub hint: String,
     /// Whether it may manage.

@@ -72,11 +72,24 @@ pub fn name_key(name: &str) -> String {
 /// What a name should look like.
 pub fn check_new_name(name: &str) -> Result<(), String> {
     check_user_name(name).map_err(|error| error.to_string())?;
+    // Two names that look alike must not be two people in the audit, and `..` is no part of a URL.
+    if name.chars().any(is_invisible) || matches!(name, "." | "..") {
+        return Err("a user name has no invisible characters, and is not . or ..".to_owned());
+    }
     let key = name_key(name);
     if key == system_actor::FIRST_START || key == system_actor::DATA_FOLDER {
         return Err("this name is kept for the audit".to_owned());
     }
     Ok(())
+}
+
+/// Format characters and line separators: they show nothing, or turn around what is shown.
+fn is_invisible(c: char) -> bool {
+    use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+    matches!(
+        c.general_category(),
+        GeneralCategory::Format | GeneralCategory::LineSeparator | GeneralCategory::ParagraphSeparator
+    )
 }
 
 #[cfg(test)]
@@ -102,7 +115,16 @@ mod tests {
     #[test]
     fn actors_of_the_audit_are_no_user_names() {
         assert!(check_new_name("fred").is_ok());
-        for bad in ["data-folder", "Data-Folder", "first-start", "a:b", ""] {
+        let unseen = [
+            "admin\u{200b}",
+            "\u{feff}admin",
+            "ad\u{202e}min",
+            "data-folder\u{200b}",
+            "a\u{2028}b",
+            ".",
+            "..",
+        ];
+        for bad in ["data-folder", "Data-Folder", "first-start", "a:b", ""].into_iter().chain(unseen) {
             assert!(check_new_name(bad).is_err(), "{bad}");
         }
     }

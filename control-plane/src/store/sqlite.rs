@@ -181,6 +181,9 @@ impl Transaction for SqliteTransaction {
     async fn scopes_in_use(&mut self, now: i64) -> Result<Vec<String>> {
         tokens::scopes_in_use(&mut self.inner, now).await
     }
+    async fn prefixes_in_use(&mut self, now: i64) -> Result<Vec<String>> {
+        tokens::prefixes_in_use(&mut self.inner, now).await
+    }
 
     async fn insert_token(&mut self, token: &Token) -> Result<()> {
         tokens::insert(&mut self.inner, token).await

@@ -106,10 +106,11 @@ struct Limits {
     allowed_ips: IpList,
 }
 
-/// What a token makes for its own owner never has a wider scope or IP list than it has itself.
+/// What a token makes for its own owner never has a wider scope or IP list than it has itself, nor has what it makes to
+/// manage, for whomever: with that one the way back to its own owner would be open.
 fn limits(caller: &Caller, owner: &User, wish: &NewToken) -> Result<Limits, Denial> {
     let (scope, allowed_ips) = (wish.scope.clone(), wish.allowed_ips.clone());
-    if owner.id != caller.token.owner_id {
+    if owner.id != caller.token.owner_id && !wish.control_plane {
         return Ok(Limits { scope, allowed_ips: allowed_ips.unwrap_or_default() });
     }
     let own = &caller.token;
@@ -175,6 +176,7 @@ pub(crate) async fn insert(
         expires_at: draft.expires_at,
         scope: draft.scope,
         allowed_ips: draft.allowed_ips,
+        prefix: prefix.as_str().to_owned(),
         hint: secret.hint().to_owned(),
         control_plane: draft.control_plane,
         revoked_at: None,

@@ -1,5 +1,7 @@
-use gatepass_control_plane::audit::verify;
-use gatepass_control_plane::domain::audit::{Break, Head};
+use gatepass_control_plane::audit::{check_end, verify};
+use gatepass_control_plane::context::Context;
+use gatepass_control_plane::domain::audit::{AuditKey, Break, Head};
+use gatepass_control_plane::way_back;
 use serde_json::{Value, json};
 
 use crate::support::{Gate, id};
@@ -89,7 +91,32 @@ async fn the_chain_verifies_and_tampering_shows() {
     gate.sql("DELETE FROM audit WHERE seq = 2").await;
     assert_eq!(verified(&gate, None).await, Err(Break::Gap(3)));
     gate.sql("DELETE FROM audit").await;
-    assert_eq!(verified(&gate, Some(last)).await, Err(Break::Cut(0)));
+    assert_eq!(verified(&gate, Some(last)).await, Err(Break::Emptied));
+    assert_eq!(verified(&gate, None).await, Err(Break::Emptied), "there are users");
+}
+
+#[tokio::test]
+async fn an_entry_before_the_first_shows() {
+    let gate = Gate::start().await;
+    gate.sql(
+        "PRAGMA ignore_check_constraints = ON;
+         INSERT INTO audit SELECT -5, at, 'mallory', NULL, NULL, action, target, detail, prev_mac, mac FROM audit
+         WHERE seq = 1",
+    )
+    .await;
+    assert_eq!(verified(&gate, None).await, Err(Break::Gap(-5)));
+}
+
+#[tokio::test]
+async fn nothing_is_appended_under_another_key() {
+    let gate = Gate::start().await;
+    let state = gate.state().await;
+    let foreign = Context { audit_key: AuditKey::new([9; 32]), delivery: None, ..gate.context.clone() };
+    assert!(way_back::recover(&foreign, "admin").await.is_err());
+    assert_eq!(gate.state().await, state);
+    assert!(!gate.context.folder.recovery_token().exists());
+    let end = check_end(foreign.store.as_ref(), &foreign.audit_key).await;
+    assert!(end.unwrap_err().to_string().contains("audit.key"), "a server does not start with it");
 }
 
 #[tokio::test]

@@ -134,6 +134,13 @@ async fn what_a_token_makes_for_its_owner_is_no_wider_than_itself() {
         (&json!(null), &json!([])),
         "others are not bound by it"
     );
+    let managing = json!({"description": "detour", "user": "fred", "control_plane": true});
+    let made = gate.token(&narrow, managing).await;
+    assert_eq!(
+        (&made["scope"], &made["allowed_ips"]),
+        (&json!("ci"), &json!(["10.0.0.0/8", "127.0.0.0/8"])),
+        "but for a token that may manage: it could make a wide one for the first owner"
+    );
 }
 
 #[tokio::test]

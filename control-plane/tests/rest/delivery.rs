@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use gatepass::policy::Policy;
 use gatepass_control_plane::context::Context;
+use gatepass_control_plane::delivery::ecds::EcdsFile;
 use gatepass_control_plane::way_back;
 use serde_json::{Value, json};
 
@@ -52,12 +53,13 @@ async fn a_crash_between_commit_and_write_is_made_good_at_the_next_start() {
     let gate = Gate::start().await;
     let (old, token) = (std::fs::read(gate.ecds_file()).unwrap(), gate.admin.clone());
     gate.token(&token, json!({"description": "x"})).await;
-    let (path, new) = (gate.ecds_file(), std::fs::read(gate.ecds_file()).unwrap());
+    let (path, mut new) = (gate.ecds_file(), gate.delivered());
     let folder = gate.crash().await;
     // What the crash left: the commit, and the file from before it.
     std::fs::write(&path, old).unwrap();
     let gate = Gate::start_in(folder).await;
-    assert_eq!(std::fs::read(gate.ecds_file()).unwrap(), new);
+    new["epoch"] = json!(gate.version().await.epoch);
+    assert_eq!(gate.delivered(), new);
     gate.get("/whoami", &token).await.ok(200);
 }
 
@@ -88,15 +90,51 @@ async fn not_ready_while_the_file_cannot_be_written() {
 }
 
 #[tokio::test]
-async fn a_restored_database_starts_a_new_epoch() {
+async fn every_start_begins_an_epoch_so_that_nothing_put_back_from_a_backup_is_ignored() {
     let gate = Gate::start().await;
-    let before = gate.version().await;
-    gate.token(&gate.admin, json!({"description": "x"})).await;
-    gate.sql("UPDATE meta SET revision = 1").await;
-    let folder = gate.crash().await;
-    let gate = Gate::start_in(folder).await;
-    assert_ne!(gate.version().await.epoch, before.epoch);
-    assert_eq!(gate.delivered()["epoch"], gate.version().await.epoch);
+    let first = gate.version().await;
+    let mut folder = gate.crash().await;
+    let file = |folder: &std::path::Path| folder.join("data/envoy/gatepass.ecds.json");
+    let old_file = std::fs::read(file(folder.path())).unwrap();
+    let mut epochs = vec![first.epoch.clone()];
+    // As it was, without the file, and with database and file both put back to revision 1.
+    for put_back in [None, Some(None), Some(Some(&old_file))] {
+        match put_back {
+            None => {}
+            Some(None) => std::fs::remove_file(file(folder.path())).unwrap(),
+            Some(Some(old)) => std::fs::write(file(folder.path()), old).unwrap(),
+        }
+        let gate = Gate::start_in(folder).await;
+        let version = gate.version().await;
+        assert_eq!(gate.delivered()["epoch"], version.epoch);
+        assert!(!epochs.contains(&version.epoch), "{epochs:?} {version:?}");
+        epochs.push(version.epoch);
+        gate.token(&gate.admin, json!({"description": "x"})).await;
+        let back = "UPDATE meta SET revision = 1";
+        gate.sql(back).await;
+        folder = gate.crash().await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_else_changed_or_removed_is_written_again() {
+    let gate = Gate::start().await;
+    let good = std::fs::read(gate.ecds_file()).unwrap();
+    std::fs::write(gate.ecds_file(), "{}").unwrap();
+    gate.until(|| std::fs::read(gate.ecds_file()).unwrap() == good).await;
+    std::fs::remove_file(gate.ecds_file()).unwrap();
+    gate.until(|| std::fs::read(gate.ecds_file()).is_ok_and(|now| now == good)).await;
+    gate.caught_up().await;
+    gate.call(Method::GET, "/readyz", "", None).await.ok(200);
+}
+
+#[tokio::test]
+async fn two_servers_do_not_write_one_file() {
+    let gate = Gate::start().await;
+    let module = std::path::PathBuf::from("/module.wasm");
+    let second = EcdsFile::new(gate.ecds_file(), module.clone());
+    assert!(second.unwrap_err().to_string().contains("--ecds-file"));
+    assert!(EcdsFile::new(gate.ecds_file().with_file_name("other.json"), module).is_ok());
 }
 
 #[tokio::test]

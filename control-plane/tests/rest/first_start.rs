@@ -1,7 +1,8 @@
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::sync::Arc;
 
 use gatepass_control_plane::context::Context;
+use gatepass_control_plane::data_folder::DataFolder;
 use gatepass_control_plane::error::Error;
 use gatepass_control_plane::password::Password;
 use gatepass_control_plane::way_back;
@@ -27,9 +28,10 @@ async fn the_first_admin_has_a_password_and_a_token_for_24_hours() {
 #[tokio::test]
 async fn a_second_start_makes_no_second_admin() {
     let gate = Gate::start().await;
-    let before = gate.state().await;
+    let (version, settings, audit) = gate.state().await;
     let gate = Gate::start_in(gate.crash().await).await;
-    assert_eq!(gate.state().await, before);
+    let again = gate.state().await;
+    assert_eq!((again.0.revision, again.1, again.2), (version.revision, settings, audit));
 }
 
 #[tokio::test]
@@ -124,6 +126,32 @@ async fn a_new_password_removes_the_files_of_the_first_start() {
     let entry = &audit["items"][0];
     assert_eq!((&entry["action"], &entry["actor"]), (&json!("user.updated"), &json!("data-folder")));
     assert!(!audit.to_string().contains("argon2"), "{audit}");
+}
+
+#[tokio::test]
+async fn a_recovery_that_fails_leaves_the_token_of_the_one_before() {
+    let gate = Gate::start().await;
+    let beside = Context { delivery: None, ..gate.context.clone() };
+    let file = way_back::recover(&beside, "admin").await.unwrap();
+    let good = std::fs::read(&file).unwrap();
+    gate.sql("CREATE TRIGGER no_entry BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END").await;
+    assert!(way_back::recover(&beside, "admin").await.is_err());
+    assert_eq!(std::fs::read(&file).unwrap(), good);
+    assert!(!file.with_file_name(".recovery-token.new").exists());
+}
+
+#[tokio::test]
+async fn files_that_others_could_read_are_taken_from_them_and_links_refused() {
+    let folder = Gate::start().await.crash().await;
+    let data = folder.path().join("data");
+    std::fs::set_permissions(data.join("audit.key"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let folder = Gate::start_in(folder).await.crash().await;
+    assert_eq!(data.join("audit.key").metadata().unwrap().mode() & 0o777, 0o600);
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::rename(data.join("serve.lock"), &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, data.join("serve.lock")).unwrap();
+    let opened = DataFolder::open_or_create(&data).and_then(|folder| folder.lock().map(drop));
+    assert!(opened.unwrap_err().to_string().contains("serve.lock is a link"));
 }
 
 #[tokio::test]

@@ -114,6 +114,26 @@ async fn a_scope_in_use_stays() {
 }
 
 #[tokio::test]
+async fn a_prefix_stays_listed_while_tokens_begin_with_it() {
+    let gate = Gate::start().await;
+    gate.patch("/settings", &gate.admin, json!({"token_prefixes": ["acme_"]})).await.wrong("token_prefixes");
+    gate.settings(json!({"token_prefixes": ["acme_", "gp_"]})).await;
+    let new = gate.token(&gate.admin, json!({"description": "x"})).await;
+    assert!(crate::support::secret(&new).starts_with("acme_"));
+    gate.get("/whoami", &crate::support::secret(&new)).await.ok(200);
+    gate.get("/whoami", &gate.admin).await.ok(200);
+}
+
+#[tokio::test]
+async fn settings_hold_no_token() {
+    let gate = Gate::start().await;
+    let path = format!("/{}/", gate.admin);
+    gate.patch("/settings", &gate.admin, json!({"protected_paths": [path]})).await.wrong("protected_paths");
+    let scopes = json!({"read_only": [{"methods": ["GET"], "paths": [path]}]});
+    gate.patch("/settings", &gate.admin, json!({"scopes": scopes})).await.wrong("scopes");
+}
+
+#[tokio::test]
 async fn an_expired_token_keeps_no_scope() {
     let gate = Gate::start().await;
     gate.settings(json!({"custom_validity": true,

@@ -225,6 +225,16 @@ impl Gate {
         (self.version().await, settings, audit)
     }
 
+    /// Waits for a condition that the delivery loop brings about.
+    pub async fn until(&self, condition: impl Fn() -> bool) {
+        let wait = async {
+            while !condition() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap();
+    }
+
     /// Waits until what the database holds has been delivered.
     pub async fn caught_up(&self) {
         let signal = self.context.delivery.as_ref().unwrap();

@@ -14,7 +14,7 @@ macro_rules! select {
     ($($rest:tt)+) => {
         concat!(
             "SELECT t.id, t.sha256, t.user_id, u.name AS owner, u.role AS owner_role, u.active AS owner_active, ",
-            "t.creator, t.description, t.created_at, t.expires_at, t.scope, t.allowed_ips, t.hint, ",
+            "t.creator, t.description, t.created_at, t.expires_at, t.scope, t.allowed_ips, t.prefix, t.hint, ",
             "t.control_plane, t.revoked_at, t.revoked_by FROM tokens t JOIN users u ON u.id = t.user_id ",
             $($rest)+
         )
@@ -95,12 +95,20 @@ pub(super) async fn scopes_in_use(db: &mut SqliteConnection, now: i64) -> Result
     Ok(names.bind(now).fetch_all(db).await?)
 }
 
+pub(super) async fn prefixes_in_use(db: &mut SqliteConnection, now: i64) -> Result<Vec<String>> {
+    let prefixes = sqlx::query_scalar(
+        "SELECT DISTINCT prefix FROM tokens
+         WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?) ORDER BY prefix",
+    );
+    Ok(prefixes.bind(now).fetch_all(db).await?)
+}
+
 pub(super) async fn insert(db: &mut SqliteConnection, token: &Token) -> Result<()> {
     let ips = serde_json::to_string(&token.allowed_ips).map_err(|_| StoreError::Unreadable("IP list"))?;
     sqlx::query(
         "INSERT INTO tokens (id, sha256, user_id, creator, description, created_at, expires_at, scope, allowed_ips,
-                             hint, control_plane, revoked_at, revoked_by)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                             prefix, hint, control_plane, revoked_at, revoked_by)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&token.id)
     .bind(token.digest.as_bytes().as_slice())
@@ -111,6 +119,7 @@ pub(super) async fn insert(db: &mut SqliteConnection, token: &Token) -> Result<(
     .bind(token.expires_at)
     .bind(&token.scope)
     .bind(ips)
+    .bind(&token.prefix)
     .bind(&token.hint)
     .bind(token.control_plane)
     .bind(token.revoked_at)
@@ -142,6 +151,7 @@ fn from_row(row: &SqliteRow) -> Result<Token> {
         expires_at: row.try_get("expires_at")?,
         scope: row.try_get("scope")?,
         allowed_ips: serde_json::from_str(row.try_get("allowed_ips")?).map_err(|_| UNREADABLE)?,
+        prefix: row.try_get("prefix")?,
         hint: row.try_get("hint")?,
         control_plane: row.try_get("control_plane")?,
         revoked_at: row.try_get("revoked_at")?,
