@@ -146,8 +146,9 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 fn parse_proxy(text: &str) -> Result<IpNet, String> {
-    let net = text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
-    net.map_err(|_| "not an address or a CIDR such as 10.0.0.0/8".to_owned())
+    // The filter's own reading, in which IPv4-mapped IPv6 counts as IPv4: so do the peers' addresses.
+    let range = text.parse::<gatepass::address::Range>();
+    range.map(|range| range.net()).map_err(|_| "not an address or a CIDR such as 10.0.0.0/8".to_owned())
 }
 
 /// A host name or address as it stands in a `Host` header, without a port.
@@ -155,4 +156,25 @@ fn parse_host(text: &str) -> Result<String, String> {
     let authority = text.parse::<axum::http::uri::Authority>().ok();
     let bare = authority.filter(|authority| !text.contains('@') && authority.host() == text);
     bare.map(|_| text.to_owned()).ok_or_else(|| "not a host name without a port".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proxies_are_written_as_the_allow_lists_are() {
+        for (written, meant) in [
+            ("127.0.0.1", "127.0.0.1/32"),
+            ("::ffff:127.0.0.1", "127.0.0.1/32"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("10.1.2.3/8", "10.0.0.0/8"),
+            ("2001:db8::7", "2001:db8::7/128"),
+        ] {
+            assert_eq!(parse_proxy(written).map(|net| net.to_string()).as_deref(), Ok(meant), "{written}");
+        }
+        for bad in ["", "proxy", "10.0.0.0/33", "::ffff:127.0.0.1/32"] {
+            assert!(parse_proxy(bad).is_err(), "{bad}");
+        }
+    }
 }
