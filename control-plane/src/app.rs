@@ -123,7 +123,9 @@ impl Server {
     pub async fn run(self, listener: TcpListener, limits: Limits, shutdown: impl Future<Output = ()>) {
         let store = Arc::clone(&self.api.context.store);
         let delivery = tokio::spawn(self.delivery.run());
-        connections::serve(listener, api::router(self.api), limits, shutdown).await;
+        let proxies = Arc::clone(&self.api.proxies);
+        let known = |peer| proxies.admits(peer);
+        connections::serve(listener, api::router(self.api), limits, known, shutdown).await;
         delivery.abort();
         store.close().await;
         drop(self.lock);

@@ -2,7 +2,7 @@
 //! slowly, gets neither all descriptors (delivery needs some) nor all places for good.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,8 @@ use tower::ServiceExt as _;
 
 /// Most connections at once, where the process may open enough files.
 const AT_ONCE: usize = 256;
+/// Most connections of strangers at once: they only get to hear that they are none of the proxies.
+const STRANGERS: usize = 16;
 /// Most requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 100;
 /// Most bytes of an HTTP/1 header: as much as a connection may make the server keep.
@@ -34,6 +36,8 @@ const HEADER_BYTES: usize = 64 * 1024;
 pub struct Limits {
     /// Most connections at once; further ones wait in the kernel's backlog.
     pub at_once: usize,
+    /// Most connections of strangers at once, on top; further ones are dropped.
+    pub strangers: usize,
     /// How long an HTTP/1 header may take, and how long a kept connection may wait for the next one.
     pub header_time: Duration,
     /// How long a connection may go without a request under way, whatever else it sends.
@@ -50,6 +54,7 @@ impl Limits {
         Self {
             // The other half is for the database and for what is delivered.
             at_once: AT_ONCE.min(files / 2).max(1),
+            strangers: STRANGERS.min(files / 8),
             header_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(30),
             ending_time: Duration::from_secs(10),
@@ -58,27 +63,34 @@ impl Limits {
 }
 
 /// Answers with `router` until `shutdown`, then lets requests under way finish, for a while. Handlers find the peer's
-/// address in [`ConnectInfo`].
+/// address in [`ConnectInfo`]. Peers that are not `known` have few places, of their own.
 pub async fn serve(
     mut listener: TcpListener,
     router: Router,
     limits: Limits,
+    known: impl Fn(IpAddr) -> bool,
     shutdown: impl Future<Output = ()>,
 ) {
     let (stop, stopping) = watch::channel(());
-    let mut open = JoinSet::new();
+    let (mut open, mut strangers) = (JoinSet::new(), JoinSet::new());
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
             // axum's accept logs a failure (too many files open) and tries again a second later.
             (stream, peer) = Listener::accept(&mut listener), if open.len() < limits.at_once => {
-                open.spawn(converse(stream, peer, router.clone(), limits, stopping.clone()));
+                let stranger = !known(peer.ip());
+                // Strangers must not take the places of others.
+                let tasks = if stranger { &mut strangers } else { &mut open };
+                if !stranger || tasks.len() < limits.strangers {
+                    tasks.spawn(converse(stream, peer, router.clone(), limits, stopping.clone()));
+                }
             }
             Some(_) = open.join_next() => {}
+            Some(_) = strangers.join_next() => {}
         }
     }
-    drop((listener, stop));
+    drop((listener, stop, strangers));
     let all_ended = async { while open.join_next().await.is_some() {} };
     // A client that never finishes its request must not keep the server from stopping.
     let _ = timeout(limits.ending_time, all_ended).await;
@@ -168,11 +180,13 @@ mod tests {
     use super::*;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpSocket;
     use tokio::sync::{Notify, oneshot};
     use tokio::task::JoinHandle;
 
     const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(50);
+    const LAST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
     struct Running {
@@ -185,6 +199,10 @@ mod tests {
 
     /// `/` answers with the peer's address; `/slow` says that it has started and waits to be let on.
     async fn start(limits: Limits) -> Running {
+        start_for(limits, |_| true).await
+    }
+
+    async fn start_for(limits: Limits, known: impl Fn(IpAddr) -> bool + Send + 'static) -> Running {
         let (started, proceed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (tell, wait) = (Arc::clone(&started), Arc::clone(&proceed));
         let slow = async move || {
@@ -198,12 +216,12 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async move { drop(stopped.await) };
-        let task = tokio::spawn(serve(listener, router, limits, shutdown));
+        let task = tokio::spawn(serve(listener, router, limits, known, shutdown));
         Running { address, started, proceed, stop, task }
     }
 
     fn patient() -> Limits {
-        Limits { at_once: 8, header_time: LONG, idle_time: LONG, ending_time: LONG }
+        Limits { at_once: 8, strangers: 1, header_time: LONG, idle_time: LONG, ending_time: LONG }
     }
 
     async fn send(address: SocketAddr, bytes: &[u8]) -> TcpStream {
@@ -260,12 +278,25 @@ mod tests {
     async fn those_over_the_cap_wait_for_a_place() {
         let server = start(Limits { at_once: 2, header_time: SHORT, ..patient() }).await;
         let silent = [send(server.address, b"GET /").await, send(server.address, b"GET /").await];
-        let waiting =
-            send(server.address, b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+        let waiting = send(server.address, LAST).await;
         assert!(to_the_end(waiting).await.starts_with("HTTP/1.1 200"));
         for stream in silent {
             to_the_end(stream).await;
         }
+    }
+
+    #[tokio::test]
+    async fn strangers_take_no_place_of_others() {
+        let known = |peer: IpAddr| peer == IpAddr::from([127, 0, 0, 1]);
+        let server = start_for(Limits { at_once: 1, ..patient() }, known).await;
+        let stranger = async || {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+            socket.connect(server.address).await.unwrap()
+        };
+        let (_first, second) = (stranger().await, stranger().await);
+        to_the_end(second).await;
+        assert!(to_the_end(send(server.address, LAST).await).await.starts_with("HTTP/1.1 200"));
     }
 
     #[tokio::test]

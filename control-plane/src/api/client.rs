@@ -16,6 +16,11 @@ impl TrustedProxies {
         self.0.iter().any(|net| net.contains(&address))
     }
 
+    /// Whether `peer` may speak to this server in clear: a stated proxy, which ends TLS, or somebody on this machine.
+    pub fn admits(&self, peer: IpAddr) -> bool {
+        peer.to_canonical().is_loopback() || self.trusts(peer)
+    }
+
     /// The client's address: the peer's, or behind trusted proxies the last hop, from the right, that is none of them.
     /// `None` when a trusted proxy tells something unreadable: that fails every IP list.
     pub(super) fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> Option<IpAddr> {

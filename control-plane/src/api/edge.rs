@@ -1,12 +1,13 @@
 //! What holds for every request: its id, the names under which the server answers, headers, the log.
 
 use std::any::Any;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -88,21 +89,44 @@ async fn every_request(State(api): State<Api>, request: Request, next: Next) -> 
 async fn answer(api: &Api, request: Request, next: Next) -> Response {
     // The route rather than the path: a path may hold a token that somebody put there by mistake.
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
-    let method = request.method().clone();
+    let method = shown_method(request.method());
     let start = started();
-    let response = match api.hosts.check(&request) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+    let response = match refuse_clear_text(api, &request) {
+        Some(refusal) => refusal,
+        None => match api.hosts.check(&request) {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        },
     };
     let status = response.status().as_u16();
     let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     let code = response.extensions().get::<Code>().map_or("-", |code| code.0);
     if route.starts_with("/api/") {
-        tracing::info!(%method, route, status, code, ms, "request");
+        tracing::info!(method, route, status, code, ms, "request");
     } else {
-        tracing::debug!(%method, route, status, code, ms, "request");
+        tracing::debug!(method, route, status, code, ms, "request");
     }
     response
+}
+
+/// The answer to a stranger, who got here past the proxy that ends TLS. What such a request carries has crossed a network
+/// in clear: it is not looked at.
+fn refuse_clear_text(api: &Api, request: &Request) -> Option<Response> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    if peer.is_some_and(|ConnectInfo(peer)| api.proxies.admits(peer.ip())) {
+        return None;
+    }
+    let detail =
+        "this server takes requests by TLS only, through its proxy; a proxy is named with --trusted-proxy";
+    let mut response = Problem::new(StatusCode::FORBIDDEN, "tls_required", detail).into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    Some(response)
+}
+
+/// The method as the log shows it: any word is one to HTTP, a token too.
+fn shown_method(method: &Method) -> &'static str {
+    let standard = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+    standard.into_iter().find(|name| method == name).unwrap_or("-")
 }
 
 #[expect(clippy::disallowed_methods, reason = "only for the log's duration; nothing is decided by it")]
@@ -119,5 +143,17 @@ fn protect(headers: &mut HeaderMap) {
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_shows_no_method_that_a_client_made_up() {
+        for (method, shown) in [("GET", "GET"), ("PATCH", "PATCH"), ("gp_secret", "-"), ("get", "-")] {
+            assert_eq!(shown_method(&method.parse().unwrap()), shown);
+        }
     }
 }

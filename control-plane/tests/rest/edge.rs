@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::json;
@@ -38,6 +40,28 @@ async fn a_strange_host_is_misdirected() {
     raw(&gate, Method::GET, "/healthz", &two, b"").await.refused(400, "host_missing");
     let target = "http://evil.example/healthz";
     raw(&gate, Method::GET, target, &[("host", b"localhost")], b"").await.refused(421, "unknown_host");
+}
+
+#[tokio::test]
+async fn strangers_are_not_served_in_clear() {
+    let gate = Gate::start().await;
+    let from = async |peer: &str, path: &str, host: &str| {
+        let request = Request::builder().uri(path).header("host", host);
+        let request = request.header("authorization", format!("Bearer {}", gate.admin));
+        gate.send_from(peer.parse::<IpAddr>().unwrap(), request.body(Body::empty()).unwrap()).await
+    };
+    for peer in ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "10.9.255.255", "::ffff:10.9.0.1"] {
+        from(peer, "/api/v1/whoami", "localhost").await.ok(200);
+    }
+    for peer in ["10.10.0.1", "192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"] {
+        for path in ["/api/v1/whoami", "/healthz", "/nosuch"] {
+            for host in ["localhost", "evil.example"] {
+                let reply = from(peer, path, host).await;
+                reply.refused(403, "tls_required");
+                assert_eq!(reply.header("connection"), "close");
+            }
+        }
+    }
 }
 
 #[tokio::test]

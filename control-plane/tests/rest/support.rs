@@ -1,15 +1,15 @@
 //! A control plane in a temporary folder: real database, real router, real delivery; only the clock is ours.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use axum::{Extension, Router};
 use gatepass_control_plane::api::{self, AllowedHosts, TrustedProxies};
 use gatepass_control_plane::app::{self, Config, Server, StartError};
 use gatepass_control_plane::clock::Clock;
@@ -124,14 +124,13 @@ impl Gate {
         let clock = Arc::new(TestClock(AtomicI64::new(START)));
         let server = server_in(&folder.path().join("data"), Arc::clone(&clock), &[]).await.unwrap();
         let context = server.api.context.clone();
-        let peer = ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 4711)));
         let token = std::fs::read_to_string(context.folder.initial_token()).unwrap_or_default();
         Self {
             folder,
             clock,
             context,
             admin: token.trim().to_owned(),
-            router: api::router(server.api).layer(Extension(peer)),
+            router: api::router(server.api),
             delivery: tokio::spawn(server.delivery.run()),
             _lock: server.lock,
         }
@@ -148,7 +147,13 @@ impl Gate {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
+    /// Sends as a peer on this machine.
     pub async fn send(&self, request: Request<Body>) -> Reply {
+        self.send_from([127, 0, 0, 1], request).await
+    }
+
+    pub async fn send_from(&self, peer: impl Into<IpAddr>, mut request: Request<Body>) -> Reply {
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(peer.into(), 4711)));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
