@@ -43,9 +43,9 @@ impl Reply {
             Refusal::AuthorizationMalformed => (400, "The credentials are malformed."),
             Refusal::IpNotAllowed => (403, "Requests from this address are not allowed."),
             Refusal::CredentialsUnknown => (403, "The credentials are not known."),
-            Refusal::PasswordRefused => (403, "Passwords are not accepted here: use an API token."),
+            Refusal::PasswordRefused => (403, "This is no API token, and passwords are not accepted here."),
             Refusal::SchemeRefused => {
-                (403, "Credentials of this kind are not accepted here: use an API token.")
+                (403, "This is no API token, and other credentials are not accepted here.")
             }
             Refusal::TokenDisabled => (403, "The token is disabled."),
             Refusal::UserInactive => (403, "The token's owner is deactivated."),

@@ -67,8 +67,10 @@ impl DataFolder {
     /// # Errors
     /// There is none, or others may read it.
     pub fn open_existing(path: &Path) -> Result<Self, FolderError> {
-        if !path.join("gatepass.db").is_file() {
-            return Err(FolderError::NoDatabase(path.to_owned()));
+        match path.join("gatepass.db").metadata() {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unreadable(path, error)),
+            Ok(metadata) if metadata.is_file() => {}
+            _ => return Err(FolderError::NoDatabase(path.to_owned())),
         }
         Self::open(path)
     }

@@ -41,7 +41,10 @@ pub async fn recover(context: &Context, name: &str) -> Result<PathBuf, Error> {
     let mut change = Change::by_system(context, system_actor::DATA_FOLDER).await?;
     let user = change.tx.user(name).await?.ok_or(Error::NotFound("user"))?;
     if user.role != Role::Admin || !user.active {
-        return Err(Error::invalid("name", "is no active admin: name one"));
+        return Err(Error::Conflict {
+            code: "no_admin",
+            problem: format!("{name} is no active admin: name one"),
+        });
     }
     let token = managing_token(context, &mut change, &user, "gatepass user recover").await?;
     let path = context.folder.recovery_token();

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use gatepass::config::wire::PluginConfiguration;
+use serde_json::Value;
 use tokio::process::Child;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -22,8 +24,10 @@ use super::logging;
 use super::serve::{self, Ready, ServeArgs};
 use crate::data_folder::write_private;
 
-/// What is protected in an empty database: the demonstration upstream also has something open to show.
+/// What is protected in an empty database before the demonstration upstream, which also has something open to show.
 const PROTECTED: &str = "/rest/";
+/// The configuration with the demonstration upstream.
+const DEMONSTRATION: &str = "envoy.yaml";
 /// How long Envoy may take to compile the module and serve.
 const START: Duration = Duration::from_secs(120);
 
@@ -37,7 +41,7 @@ pub struct RunArgs {
     #[arg(long, env = "GATEPASS_ENVOY", value_name = "FILE")]
     pub envoy: Option<PathBuf>,
     /// Envoy's configuration; a copy with ports and folders filled in is what Envoy gets
-    #[arg(long, env = "GATEPASS_ENVOY_CONFIG", default_value = "envoy.yaml", value_name = "FILE")]
+    #[arg(long, env = "GATEPASS_ENVOY_CONFIG", default_value = DEMONSTRATION, value_name = "FILE")]
     pub envoy_config: PathBuf,
     /// The gate, in clear
     #[arg(long, env = "GATEPASS_HTTP_PORT", default_value_t = 10000, value_name = "PORT",
@@ -73,7 +77,12 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let template = read_template(&args.envoy_config)?;
     ports::check(&needed_ports(&args))?;
 
-    let mut control_plane = ControlPlane::start(args.serve.clone()).await?;
+    let mut serve = args.serve.clone();
+    // Before a service of the operator's own everything is protected until somebody says otherwise.
+    if serve.initial_protected_paths.is_empty() && args.envoy_config == Path::new(DEMONSTRATION) {
+        serve.initial_protected_paths.push(PROTECTED.to_owned());
+    }
+    let mut control_plane = ControlPlane::start(serve).await?;
     let configuration = prepare(&args, &template, &control_plane.ready)?;
     let mut child = child::start(&envoy, &configuration, &args.envoy_arguments)?;
 
@@ -176,8 +185,21 @@ fn greet(args: &RunArgs, ready: &Ready) {
         https_port: args.https_port,
         admin_port: args.admin_port,
         data_dir: &args.serve.data_dir,
+        protected_paths: &protected_paths(&ready.ecds_file),
     };
     print!("{}", greeting::text(&running));
+}
+
+/// What the file that Envoy reads protects; nothing to tell if it cannot be read.
+fn protected_paths(ecds_file: &Path) -> Vec<String> {
+    let read = || -> Option<Vec<String>> {
+        let resource: Value = serde_json::from_slice(&std::fs::read(ecds_file).ok()?).ok()?;
+        let configuration =
+            resource.pointer("/resources/0/typed_config/config/configuration/value")?.as_str()?;
+        let configuration: PluginConfiguration = serde_json::from_str(configuration).ok()?;
+        Some(configuration.settings.protected_paths)
+    };
+    read().unwrap_or_default()
 }
 
 /// `Ok` when it was told to stop.
@@ -202,10 +224,7 @@ struct ControlPlane {
 
 impl ControlPlane {
     /// Starts it and waits until it answers and the first configuration has been written.
-    async fn start(mut args: ServeArgs) -> anyhow::Result<Self> {
-        if args.initial_protected_paths.is_empty() {
-            args.initial_protected_paths.push(PROTECTED.to_owned());
-        }
+    async fn start(args: ServeArgs) -> anyhow::Result<Self> {
         let (stop, stopped) = oneshot::channel::<()>();
         let (tell, told) = oneshot::channel();
         let shutdown = async move {

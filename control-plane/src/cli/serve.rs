@@ -38,7 +38,7 @@ pub struct ServeArgs {
     /// The filter's module
     #[arg(long, env = "GATEPASS_MODULE", default_value = "dist/gatepass.wasm", value_name = "FILE")]
     pub module: PathBuf,
-    /// Protected paths of an empty database [default: everything]
+    /// Protected paths of an empty database [default: everything; before the demonstration of `run`: /rest/]
     #[arg(
         long = "initial-protected-path",
         env = "GATEPASS_INITIAL_PROTECTED_PATHS",

@@ -70,7 +70,10 @@ pub async fn create(context: &Context, caller: &Caller, wish: NewToken) -> Resul
     let active = change.tx.active_tokens_of(owner.id, change.at()).await?;
     if active >= i64::from(settings.max_tokens_per_user) {
         let limit = settings.max_tokens_per_user;
-        let problem = format!("{} has {limit} active tokens already: revoke one first", owner.name);
+        let problem = format!(
+            "{} has {active} active tokens, and max_tokens_per_user is {limit}: revoke one first",
+            owner.name
+        );
         return Err(Error::Conflict { code: "too_many_tokens", problem });
     }
     let draft = Draft {

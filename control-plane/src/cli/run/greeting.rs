@@ -17,13 +17,20 @@ pub struct Running<'a> {
     pub admin_port: u16,
     /// The data folder as the operator wrote it: commands are to be copied in the same folder.
     pub data_dir: &'a Path,
+    /// What is protected. Everything else is open to everyone.
+    pub protected_paths: &'a [String],
     /// This program as the operator called it.
     pub program: &'a Path,
 }
 
 /// The text. Secrets are named by the files that hold them, never shown.
 pub fn text(running: &Running<'_>) -> String {
-    let Running { control_plane, http_port, https_port, admin_port, data_dir, program } = *running;
+    let Running { control_plane, http_port, https_port, admin_port, data_dir, program, protected_paths } =
+        *running;
+    let protected = match protected_paths {
+        [all] if all == "/" => "everything".to_owned(),
+        some => format!("{}   (everything else is open: setting protected_paths)", some.join(", ")),
+    };
     let data = data_dir.display();
     let (gatepass, folder) = (shell_word(program), shell_word(data_dir));
     let mut text = format!(
@@ -34,7 +41,8 @@ pub fn text(running: &Running<'_>) -> String {
            the gate by TLS   https://localhost:{https_port}   (certificate: {data}/envoy/tls.crt)\n  \
            control plane     http://{control_plane}\n  \
            Envoy's admin     http://127.0.0.1:{admin_port}\n  \
-           data folder       {data}\n"
+           data folder       {data}\n  \
+           protected         {protected}\n"
     );
     let at = |name: &str| data_dir.join(name);
     if at("initial-admin-password").exists() {
@@ -84,7 +92,7 @@ To try it, in another shell:
   curl -sS -w '\n' -u "fred:$TOKEN" --cacert {certificate} https://localhost:{https_port}/rest/api/2/myself
   curl -sS -w '\n' -i http://127.0.0.1:{http_port}/rest/api/2/myself
 
-  # Revoked: from now on 403
+  # Revoked: 403 within a second
   curl -sS -X DELETE $API/tokens/$ID -H "$ADMIN"
   curl -sS -w '\n' -i -u "fred:$TOKEN" http://127.0.0.1:{http_port}/rest/api/2/myself
 
@@ -117,6 +125,7 @@ mod tests {
             admin_port: 3,
             data_dir: folder.path(),
             program: Path::new("gatepass"),
+            protected_paths: &["/rest/".to_owned()],
         };
         let text = text(&running);
         assert!(text.contains("initial-admin-password") && text.contains("initial-admin-token"));
