@@ -3,9 +3,11 @@
 pub mod address;
 pub mod audit;
 pub mod authority;
+pub mod choice;
 pub mod malformed;
 pub mod settings;
 pub mod text;
+pub mod time;
 pub mod token;
 pub mod user;
 pub mod validity;

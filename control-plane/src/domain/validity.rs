@@ -3,27 +3,38 @@
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan as _};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::choice;
+use super::time::{self, InvalidTime};
 
 /// Most days that `P<n>D` may ask for: a hundred years.
 const MAX_DAYS: i64 = 36_500;
 
 /// The validities that users choose from, and the bound that admins set. Ordered from short to long.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Validity {
     /// Six calendar months.
-    #[serde(rename = "P6M")]
     SixMonths,
     /// One calendar year.
     #[default]
-    #[serde(rename = "P1Y")]
     OneYear,
     /// Two calendar years.
-    #[serde(rename = "P2Y")]
     TwoYears,
     /// No end.
-    #[serde(rename = "never")]
     Never,
+}
+
+impl Serialize for Validity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Validity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        choice::read(deserializer, &Self::ALL, Self::name)
+    }
 }
 
 impl Validity {
@@ -116,13 +127,16 @@ fn date(text: &str, custom: bool, now: Timestamp) -> Result<i64, InvalidValidity
     if !custom {
         return Err(invalid("expires_at", "a date cannot be chosen (custom_validity is off); use valid_for"));
     }
-    let time: Timestamp = text
-        .parse()
-        .map_err(|_| invalid("expires_at", "must be an RFC 3339 time such as 2027-01-31T00:00:00Z"))?;
-    if time.as_second() <= now.as_second() {
+    let end = time::parse(text).map_err(|error| match error {
+        InvalidTime::Malformed => {
+            invalid("expires_at", "must be an RFC 3339 time such as 2027-01-31T00:00:00Z")
+        }
+        InvalidTime::TooFar => too_far("expires_at"),
+    })?;
+    if end <= now.as_second() {
         return Err(invalid("expires_at", "must lie in the future"));
     }
-    Ok(time.as_second())
+    Ok(end)
 }
 
 fn within(end: i64, field: &'static str, max: Validity, now: Timestamp) -> Result<i64, InvalidValidity> {
@@ -239,6 +253,20 @@ mod tests {
         assert_eq!(end(expires_at("2026-06-01T00:00:00Z"), OneYear, false, now), Err("expires_at"));
         let both = Request { valid_for: Some("P6M"), expires_at: Some("2026-06-01T00:00:00Z") };
         assert_eq!(end(both, OneYear, true, now), Err("expires_at"));
+    }
+
+    #[test]
+    fn a_date_that_cannot_be_kept_lies_too_far_away() {
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        for (text, part) in [
+            ("9999-12-31T23:59:59Z", "too far in the future"),
+            ("2027-01-31T00:00:00Z[Europe/Berlin]", "RFC 3339"),
+            ("20270131T000000Z", "RFC 3339"),
+            ("2025-01-31T00:00:00Z", "must lie in the future"),
+        ] {
+            let error = expiry(expires_at(text), Never, true, now).unwrap_err();
+            assert!(error.problem.contains(part), "{text} {error:?}");
+        }
     }
 
     #[test]
