@@ -8,7 +8,7 @@ use crate::clock::rfc3339;
 use crate::context::Context;
 use crate::domain::audit::Action;
 use crate::domain::user::{Role, User, check_new_name, name_key};
-use crate::domain::{authority, text};
+use crate::domain::{authority, choice, text};
 use crate::error::Error;
 use crate::tokens::Page;
 
@@ -19,6 +19,7 @@ pub struct NewUser {
     /// The name, which never changes.
     pub name: String,
     /// What the person may do.
+    #[serde(deserialize_with = "role")]
     pub role: Role,
     /// How the person is shown.
     #[serde(default)]
@@ -33,7 +34,7 @@ pub struct NewUser {
 #[serde(deny_unknown_fields, default)]
 pub struct UserPatch {
     /// What the person may do.
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "given_role")]
     pub role: Option<Role>,
     /// Whether the person's tokens work.
     #[serde(deserialize_with = "given")]
@@ -49,6 +50,14 @@ pub struct UserPatch {
 /// A given value, so that `null` is not taken for a missing one.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Role, D::Error> {
+    choice::read(deserializer, &[Role::User, Role::TokenManager, Role::Admin], Role::as_str)
+}
+
+fn given_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>, D::Error> {
+    role(deserializer).map(Some)
 }
 
 /// A user as it is shown, in lists and in the audit.

@@ -13,7 +13,7 @@ use crate::callers::Caller;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
-    limit: Option<usize>,
+    limit: Option<String>,
     cursor: Option<String>,
 }
 
@@ -25,6 +25,6 @@ pub(super) async fn list_audit(
     let not_ours = || Problem::invalid("cursor", "is not the next_cursor of a page");
     let before = cursor::decode(query.cursor)?;
     let before = before.map(|seq| seq.parse().map_err(|_| not_ours())).transpose()?;
-    let page = audit::list(&api.context, &caller, before, cursor::limit(query.limit)?).await?;
+    let page = audit::list(&api.context, &caller, before, cursor::limit(query.limit.as_deref())?).await?;
     Ok(axum::Json(cursor::encode(page)).into_response())
 }

@@ -20,10 +20,9 @@ pub(super) fn decode(cursor: Option<String>) -> Result<Option<String>, Problem> 
     key.map(Some).ok_or_else(|| Problem::invalid("cursor", "is not the next_cursor of a page"))
 }
 
-pub(super) fn limit(asked: Option<usize>) -> Result<usize, Problem> {
-    let limit = asked.unwrap_or(DEFAULT_LIMIT);
-    if (1..=MAX_LIMIT).contains(&limit) {
-        return Ok(limit);
-    }
-    Err(Problem::invalid("limit", format!("must be 1 to {MAX_LIMIT}")))
+/// The `limit` of a query. It is text until here: the query's parser would speak of digits in strings.
+pub(super) fn limit(asked: Option<&str>) -> Result<usize, Problem> {
+    let Some(asked) = asked else { return Ok(DEFAULT_LIMIT) };
+    let limit = asked.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+    limit.ok_or_else(|| Problem::invalid("limit", format!("must be 1 to {MAX_LIMIT}")))
 }

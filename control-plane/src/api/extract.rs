@@ -63,12 +63,29 @@ impl<T: DeserializeOwned> FromRequest<Api> for Json<T> {
         let body = tokio::time::timeout(BODY_TIME, Bytes::from_request(request, api)).await;
         let slow = || Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "the body took too long");
         let body = body.map_err(|_| slow())?.map_err(|rejection| body_problem(rejection.status()))?;
-        let mut parser = serde_json::Deserializer::from_slice(&body);
-        let value = serde_path_to_error::deserialize(&mut parser)
-            .map_err(|error| Error::from(Malformed::new(&error.path().to_string(), error.inner())))?;
-        parser.end().map_err(|error| Error::from(Malformed::new("", &error)))?;
-        Ok(Self(value))
+        Ok(Self(parse(&body).map_err(Error::from)?))
     }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
+    // serde's derive would also take an array, its values for the fields by position.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        let problem = "the body must be a JSON object".to_owned();
+        return Err(Malformed { field: String::new(), problem });
+    }
+    let mut parser = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut parser)
+        .map_err(|error| malformed(&error.path().to_string(), error.inner()))?;
+    parser.end().map_err(|error| malformed("", &error))?;
+    Ok(value)
+}
+
+fn malformed(path: &str, error: &serde_json::Error) -> Malformed {
+    if error.is_data() {
+        return Malformed::new(path, error);
+    }
+    let problem = format!("the body is not JSON: line {}, column {}", error.line(), error.column());
+    Malformed { field: String::new(), problem }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -38,7 +38,7 @@ pub(super) async fn create_token(
 pub(super) struct ListQuery {
     user: Option<String>,
     state: Option<TokenState>,
-    limit: Option<usize>,
+    limit: Option<String>,
     cursor: Option<String>,
 }
 
@@ -51,7 +51,7 @@ pub(super) async fn list_tokens(
         user: query.user,
         state: query.state,
         before: cursor::decode(query.cursor)?,
-        limit: cursor::limit(query.limit)?,
+        limit: cursor::limit(query.limit.as_deref())?,
     };
     let page = tokens::list(&api.context, &caller, wish).await?;
     Ok(axum::Json(cursor::encode(page)).into_response())

@@ -23,7 +23,7 @@ pub(super) async fn create_user(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
-    limit: Option<usize>,
+    limit: Option<String>,
     cursor: Option<String>,
 }
 
@@ -32,7 +32,7 @@ pub(super) async fn list_users(
     caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Problem> {
-    let (after, limit) = (cursor::decode(query.cursor)?, cursor::limit(query.limit)?);
+    let (after, limit) = (cursor::decode(query.cursor)?, cursor::limit(query.limit.as_deref())?);
     let page = users::list(&api.context, &caller, after, limit).await?;
     Ok(axum::Json(cursor::encode(page)).into_response())
 }

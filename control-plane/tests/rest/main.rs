@@ -3,6 +3,7 @@
 
 mod audit;
 mod authority;
+mod bodies;
 mod delivery;
 mod edge;
 mod first_start;
