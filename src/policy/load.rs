@@ -1,9 +1,10 @@
 //! Plugin configuration → policy. Every error names its field, and nothing is taken in part.
 
+mod tokens;
+
 use std::collections::{BTreeMap, HashMap, HashSet, TryReserveError};
 use std::fmt::Display;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use super::{Policy, Version};
 use crate::address::{self, AllowList};
@@ -13,16 +14,11 @@ use crate::headers;
 use crate::names;
 use crate::path::PathPrefix;
 use crate::scope::{Rule, Scope};
-use crate::table::{Entry, Table};
-use crate::token::{Digest, MAX_PREFIXES};
+use crate::table::Table;
+use crate::token::MAX_PREFIXES;
 
-/// 9999-12-31T23:59:59Z. A time in milliseconds is far above it.
-pub const MAX_EXPIRY: u64 = 253_402_300_799;
 /// A VM has 1 GiB, and while it takes up a configuration it holds the old table, the new one and what lies between.
 const MAX_BYTES: usize = 256 * 1024 * 1024;
-const MAX_TOKENS: usize = 1_000_000;
-/// Entries of all tokens' IP lists together.
-const MAX_TOKEN_IPS: usize = 1_000_000;
 const MAX_PATHS: usize = 256;
 const MAX_SCOPES: usize = 256;
 const MAX_RULES: usize = 64;
@@ -102,7 +98,7 @@ impl Policy {
             token_prefixes: Vec::new(),
         };
         let policy = policy.with_lists(&settings).map_err(in_settings)?;
-        Ok(Self { table: parse_tokens(tokens, &names)?, ..policy })
+        Ok(Self { table: tokens::parse_tokens(tokens, &names)?, ..policy })
     }
 
     fn with_lists(mut self, settings: &wire::Settings) -> Result<Self, ConfigError> {
@@ -254,76 +250,6 @@ fn parse_rule(rule: &wire::ScopeRule) -> Result<Rule, ConfigError> {
 
 fn is_method_character(b: u8) -> bool {
     b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_')
-}
-
-fn parse_tokens(tokens: Vec<wire::Token>, scopes: &ScopeNames) -> Result<Table, LoadError> {
-    check_counts(&tokens)?;
-    check_ids(&tokens)?;
-    let mut table = Table::with_room(tokens.len())?;
-    let mut users: HashMap<String, Arc<str>> = HashMap::new();
-    for (index, token) in tokens.into_iter().enumerate() {
-        let error = |e: ConfigError| e.within(&format!("tokens[{index}]"));
-        let digest: Digest = parse_at("sha256", &token.sha256).map_err(error)?;
-        let entry = parse_token(token, scopes, &mut users).map_err(error)?;
-        if !table.insert(digest, entry) {
-            return Err(error(ConfigError::new("sha256", "another token has the same digest")).into());
-        }
-    }
-    Ok(table)
-}
-
-fn check_counts(tokens: &[wire::Token]) -> Result<(), ConfigError> {
-    if tokens.len() > MAX_TOKENS {
-        return Err(ConfigError::new("tokens", format_args!("at most {MAX_TOKENS} tokens are possible")));
-    }
-    if tokens.iter().map(|token| token.allowed_ips.len()).sum::<usize>() > MAX_TOKEN_IPS {
-        let problem = format!("all tokens' allowed_ips together have at most {MAX_TOKEN_IPS} entries");
-        return Err(ConfigError::new("tokens", problem));
-    }
-    Ok(())
-}
-
-fn check_ids(tokens: &[wire::Token]) -> Result<(), LoadError> {
-    let mut seen = HashSet::new();
-    seen.try_reserve(tokens.len())?;
-    for (index, token) in tokens.iter().enumerate() {
-        let field = || format!("tokens[{index}].id");
-        names::check_token_id(&token.id).map_err(|problem| ConfigError::new(field(), problem))?;
-        if !seen.insert(token.id.as_str()) {
-            return Err(
-                ConfigError::new(field(), format_args!("the id {} stands here twice", token.id)).into()
-            );
-        }
-    }
-    Ok(())
-}
-
-fn parse_token(
-    token: wire::Token,
-    scopes: &ScopeNames,
-    users: &mut HashMap<String, Arc<str>>,
-) -> Result<Entry, ConfigError> {
-    names::check_user_name(&token.user).map_err(|problem| ConfigError::new("user", problem))?;
-    let find_scope = |name: String| {
-        let unknown = || ConfigError::new("scope", format_args!("there is no scope {name:?} in scopes"));
-        scopes.get(&name).copied().ok_or_else(unknown)
-    };
-    Ok(Entry {
-        id: token.id.into_boxed_str(),
-        user: Arc::clone(users.entry(token.user).or_insert_with_key(|name| Arc::from(name.as_str()))),
-        expires_at: token.expires_at.map(parse_expiry).transpose()?,
-        scope: token.scope.map(find_scope).transpose()?,
-        allowed_ips: parse_allow_list(&token.allowed_ips)?,
-        refuse: token.refuse,
-    })
-}
-
-fn parse_expiry(Integer(seconds): Integer) -> Result<u64, ConfigError> {
-    if !(1..=MAX_EXPIRY).contains(&seconds) {
-        let problem = format!("Unix time in whole seconds is wanted, 1 to {MAX_EXPIRY} (year 9999)");
-        return Err(ConfigError::new("expires_at", problem));
-    }
-    Ok(seconds)
 }
 
 #[cfg(test)]

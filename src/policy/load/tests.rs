@@ -1,6 +1,7 @@
 //! Every class of broken configuration is refused whole, and the message names the field.
 
 use super::super::Mode;
+use super::tokens::MAX_EXPIRY;
 use super::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
