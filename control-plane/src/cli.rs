@@ -2,11 +2,14 @@
 
 pub mod audit;
 pub mod logging;
+mod output;
+mod prompt;
 pub mod run;
 pub mod serve;
 pub mod user;
 
-use clap::{Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// API tokens for anything behind Envoy.
 #[derive(Debug, Parser)]
@@ -31,6 +34,12 @@ enum Command {
 }
 
 impl Cli {
+    /// Reads the command line and the environment; ends the process, with a message, if they cannot be understood.
+    pub fn from_command_line() -> Self {
+        let matches = without_empty_variables(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut Self::command()).exit())
+    }
+
     /// Does what the command line says.
     ///
     /// # Errors
@@ -42,5 +51,40 @@ impl Cli {
             Command::User(command) => user::execute(command).await,
             Command::Audit(command) => audit::execute(command).await,
         }
+    }
+}
+
+/// An empty variable counts as unset: compose files have no other way to leave one out.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let value = arg.get_env().and_then(std::env::var_os);
+        if value.is_some_and(|value| value.is_empty()) { arg.env(Resettable::Reset) } else { arg }
+    });
+    command.mut_subcommands(without_empty_variables)
+}
+
+/// An error with its causes, each told once: some errors name their cause themselves.
+pub fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_is_told_once() {
+        let error = anyhow::anyhow!("no such file").context("a: no such file; do this").context("b");
+        assert_eq!(sentence(&error), "b: a: no such file; do this");
+        assert_eq!(sentence(&anyhow::anyhow!("c").context("c")), "c");
+        assert_eq!(sentence(&anyhow::anyhow!("d")), "d");
     }
 }

@@ -1,16 +1,17 @@
 //! The binary `gatepass`.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use gatepass_control_plane::cli::Cli;
+use gatepass_control_plane::cli::{Cli, sentence};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match Cli::parse().execute().await {
+    match Cli::from_command_line().execute().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("gatepass: {error:#}");
+            // With nobody to tell there is still the exit code.
+            let _ = writeln!(std::io::stderr(), "gatepass: {}", sentence(&error));
             ExitCode::FAILURE
         }
     }

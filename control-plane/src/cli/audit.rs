@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
+use super::output;
 use crate::app;
 use crate::audit;
 use crate::data_folder::DataFolder;
@@ -35,11 +36,19 @@ pub struct VerifyArgs {
 pub async fn execute(command: AuditCommand) -> anyhow::Result<()> {
     let AuditCommand::Verify(args) = command;
     let context = app::open(DataFolder::open_existing(&args.data_dir)?).await?;
-    let print = |entry: &audit::EntryView| println!("{}", serde_json::to_string(entry).unwrap_or_default());
+    let mut printed = Ok(());
+    // Without a reader the verification goes on: its verdict is the exit code too.
+    let print = |entry: &audit::EntryView| {
+        let line = serde_json::to_string(entry).unwrap_or_default();
+        if printed.is_ok() {
+            printed = output::print(&format!("{line}\n"));
+        }
+    };
     let found = audit::verify(context.store.as_ref(), &context.audit_key, args.expect, print).await?;
     context.store.close().await;
+    printed.context("cannot print the entries")?;
     match found {
-        Ok(head) => println!("The audit is whole. Head: {head}"),
+        Ok(head) => output::print(&format!("The audit is whole. Head: {head}\n"))?,
         Err(found) => bail!("{found}"),
     }
     Ok(())

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::logging;
+use super::output;
 use super::serve::{self, Ready, ServeArgs};
 use crate::data_folder::write_private;
 
@@ -72,7 +73,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     if let Some(parent) = args.become_envoy_of {
         return child::become_envoy(parent, &envoy, &args.envoy_arguments);
     }
-    logging::init(&args.serve.log)?;
+    logging::init(args.serve.log);
     let mut stop = StopSignals::new()?;
     let template = read_template(&args.envoy_config)?;
     ports::check(&needed_ports(&args))?;
@@ -187,7 +188,8 @@ fn greet(args: &RunArgs, ready: &Ready) {
         data_dir: &args.serve.data_dir,
         protected_paths: &protected_paths(&ready.ecds_file),
     };
-    print!("{}", greeting::text(&running));
+    // What runs does not hang on whether somebody can read how to use it.
+    let _ = output::print(&greeting::text(&running));
 }
 
 /// What the file that Envoy reads protects; nothing to tell if it cannot be read.

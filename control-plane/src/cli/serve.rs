@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::logging;
+use super::logging::{self, Level};
 use crate::api::{AllowedHosts, TrustedProxies};
 use crate::app::{self, Config, Server};
 use crate::connections::Limits;
@@ -47,8 +47,15 @@ pub struct ServeArgs {
     )]
     pub initial_protected_paths: Vec<String>,
     /// Level of the log: error, warn, info, debug, trace
-    #[arg(long, env = "GATEPASS_LOG", default_value = "info", value_name = "LEVEL")]
-    pub log: String,
+    #[arg(
+        long,
+        env = "GATEPASS_LOG",
+        default_value = "info",
+        value_name = "LEVEL",
+        hide_possible_values = true,
+        ignore_case = true
+    )]
+    pub log: Level,
 }
 
 /// A server that answers.
@@ -69,7 +76,7 @@ pub struct Ready {
 /// # Errors
 /// A sentence that says what to do.
 pub async fn execute(args: ServeArgs) -> anyhow::Result<()> {
-    logging::init(&args.log)?;
+    logging::init(args.log);
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let shutdown = async move {
         tokio::select! {

@@ -1,22 +1,20 @@
 //! `gatepass user`: work on the data folder, for whoever can write to it.
 
-use std::io::Read as _;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::logging;
+use super::logging::{self, Level};
+use super::{output, prompt};
 use crate::app;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
-use crate::password::{MAX_LEN, Password};
 use crate::way_back;
 
 /// What `gatepass user` does.
 #[derive(Clone, Debug, Subcommand)]
 pub enum UserCommand {
-    /// Set a user's password, read from standard input: one line of 12 to 128 characters, no control characters
+    /// Set a user's password, the first line of standard input: 12 to 128 characters, no control characters
     SetPassword(UserArgs),
     /// Make a token with control_plane for an active admin, valid for 24 hours, in `recovery-token` in the data folder
     Recover(UserArgs),
@@ -31,8 +29,15 @@ pub struct UserArgs {
     #[arg(long, env = "GATEPASS_DATA_DIR", default_value = "data", value_name = "FOLDER")]
     pub data_dir: PathBuf,
     /// Level of the log: error, warn, info, debug, trace
-    #[arg(long, env = "GATEPASS_LOG", default_value = "warn", value_name = "LEVEL")]
-    pub log: String,
+    #[arg(
+        long,
+        env = "GATEPASS_LOG",
+        default_value = "warn",
+        value_name = "LEVEL",
+        hide_possible_values = true,
+        ignore_case = true
+    )]
+    pub log: Level,
 }
 
 /// Does what the command line says.
@@ -41,7 +46,7 @@ pub struct UserArgs {
 /// A sentence for the person at the terminal.
 pub async fn execute(command: UserCommand) -> anyhow::Result<()> {
     let (UserCommand::SetPassword(args) | UserCommand::Recover(args)) = &command;
-    logging::init(&args.log)?;
+    logging::init(args.log);
     let context = app::open(DataFolder::open_existing(&args.data_dir)?).await?;
     let nobody = |error| match error {
         Error::NotFound(_) => {
@@ -51,32 +56,19 @@ pub async fn execute(command: UserCommand) -> anyhow::Result<()> {
     };
     match &command {
         UserCommand::SetPassword(args) => {
-            let password = read_password()?;
+            let password = prompt::read_password(&format!("New password of {}: ", args.name)).await?;
             way_back::set_password(&context, &args.name, &password).await.map_err(nobody)?;
-            println!("The password of {} has been changed.", args.name);
+            output::print(&format!("The password of {} has been changed.\n", args.name))?;
         }
         UserCommand::Recover(args) => {
             let file = way_back::recover(&context, &args.name).await.map_err(nobody)?;
-            println!(
-                "A token for {}, valid for 24 hours, is in {}. Delete the file once you have it.",
+            output::print(&format!(
+                "A token for {}, valid for 24 hours, is in {}. Delete the file once you have it.\n",
                 args.name,
                 file.display()
-            );
+            ))?;
         }
     }
     context.store.close().await;
     Ok(())
-}
-
-/// One line of standard input.
-fn read_password() -> anyhow::Result<Password> {
-    let mut text = String::new();
-    // Four bytes are the most that a character takes; what is longer is refused by its length.
-    let most = u64::try_from(MAX_LEN * 4 + 3).unwrap_or(u64::MAX);
-    std::io::stdin()
-        .take(most)
-        .read_to_string(&mut text)
-        .context("cannot read the password from standard input")?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Password::parse(line.strip_suffix('\r').unwrap_or(line))?)
 }
