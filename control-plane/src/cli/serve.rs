@@ -46,7 +46,7 @@ pub struct ServeArgs {
         value_name = "PATH,…"
     )]
     pub initial_protected_paths: Vec<String>,
-    /// Level of the log: error, warn, info, debug, trace
+    /// Level of the log
     #[arg(
         long,
         env = "GATEPASS_LOG",

@@ -28,7 +28,7 @@ pub struct UserArgs {
     /// Folder of the database
     #[arg(long, env = "GATEPASS_DATA_DIR", default_value = "data", value_name = "FOLDER")]
     pub data_dir: PathBuf,
-    /// Level of the log: error, warn, info, debug, trace
+    /// Level of the log
     #[arg(
         long,
         env = "GATEPASS_LOG",
