@@ -1,24 +1,25 @@
 use std::fs::File;
 use std::io::{BufReader, Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
-use crate::support::{Place, stop};
+use crate::support::{Place, Running, stop};
 
 const PASSWORD: &str = "correct horse battery";
 
 /// Starts `gatepass user set-password admin` on a terminal and waits for its prompt.
-fn on_a_terminal(place: &Place) -> (Child, OwnedFd) {
+fn on_a_terminal(place: &Place) -> (Running, OwnedFd) {
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&controller).unwrap();
     unlockpt(&controller).unwrap();
     let name = ptsname(&controller, Vec::new()).unwrap().into_string().unwrap();
     let terminal = File::options().read(true).write(true).open(name).unwrap();
     let mut command = place.command(&["user", "set-password", "admin"]);
-    let mut child = command.stdin(terminal).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let child = command.stdin(terminal).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = Running(child);
     let mut prompt = Vec::new();
     for byte in BufReader::new(child.stderr.as_mut().unwrap()).bytes() {
         prompt.push(byte.unwrap());
@@ -69,8 +70,8 @@ fn a_pipe_gives_its_first_line_and_need_not_end() {
     let place = Place::new();
     let (server, _) = place.serve();
     let mut command = place.command(&["user", "set-password", "admin"]);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = Running(child);
     let mut pipe = child.stdin.take().unwrap();
     pipe.write_all(format!("{PASSWORD}\r\nand more").as_bytes()).unwrap();
     assert!(child.wait().unwrap().success());

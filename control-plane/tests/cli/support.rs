@@ -40,13 +40,13 @@ impl Place {
     }
 
     /// Starts a server on a free port, and returns it once it answers.
-    pub fn serve(&self) -> (Child, Vec<String>) {
+    pub fn serve(&self) -> (Running, Vec<String>) {
         Self::started(self.command(&["serve", "--listen", "127.0.0.1:0"]))
     }
 
     /// Waits until the server that `command` starts answers.
-    pub fn started(mut command: Command) -> (Child, Vec<String>) {
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    pub fn started(mut command: Command) -> (Running, Vec<String>) {
+        let mut child = Running(command.stderr(Stdio::piped()).spawn().unwrap());
         let mut log = Vec::new();
         for line in BufReader::new(child.stderr.as_mut().unwrap()).lines().map_while(Result::ok) {
             log.push(line);
@@ -67,7 +67,32 @@ impl Place {
     }
 }
 
-pub fn stop(mut child: Child) {
+/// A process that ends with its test, also when the test fails.
+pub struct Running(pub Child);
+
+impl std::ops::Deref for Running {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Nothing to do for one that has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub fn stop(mut child: Running) {
     let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(told.success() && child.wait().unwrap().success());
 }
