@@ -141,6 +141,10 @@ fn revision_16_after_17_leaves_17_enforced() {
         gate.envoy.stat("wasmcustom.gatepass.stale_revisions").filter(|now| *now >= stale + 2)
     });
     println!("stale revisions counted: {counted}");
+    wait::until("the statistics to show what is enforced, not what was ignored", || {
+        let stat = |name: &str| gate.envoy.stat(&format!("wasmcustom.gatepass.{name}"));
+        (stat("revision") == Some(17) && stat("tokens") == Some(1)).then_some(())
+    });
     for _ in 0..50 {
         assert_eq!(status(&gate, revoked.expose()), 403);
         assert_eq!(status(&gate, kept.expose()), 200);
