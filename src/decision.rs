@@ -2,6 +2,9 @@
 
 mod credentials;
 
+use std::cell::OnceCell;
+use std::net::IpAddr;
+
 use crate::config::wire::{Mode, StatedRefusal};
 use crate::headers;
 use crate::path::RequestPath;
@@ -244,18 +247,19 @@ fn refuse<'a>(reason: Refusal) -> Verdict<'a> {
     Verdict::Refuse { reason, token_id: None }
 }
 
-/// Asks for the source address only when a list needs it.
+/// Asks for the source address only when a list needs it, and then once.
 struct LazySource<'s, S> {
     around: &'s S,
+    address: OnceCell<Option<IpAddr>>,
 }
 
 impl<'s, S: Surroundings> LazySource<'s, S> {
     fn new(around: &'s S) -> Self {
-        Self { around }
+        Self { around, address: OnceCell::new() }
     }
 
     fn is_admitted_by(&self, list: &crate::address::AllowList) -> bool {
-        list.is_empty() || list.admits(self.around.source_address())
+        list.is_empty() || list.admits(*self.address.get_or_init(|| self.around.source_address()))
     }
 }
 

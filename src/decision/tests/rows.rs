@@ -254,7 +254,9 @@ fn the_host_is_asked_only_what_a_rule_needs() {
     };
     assert_eq!(asked(&plain(), &bearer(&freds())), 0);
     assert_eq!(asked(&policy(json!({}), json!({"expires_at": NOW + 1})), &bearer(&freds())), 1);
-    assert_eq!(asked(&policy(json!({"allowed_ips": ["10.0.0.0/8"]}), json!({})), &bearer(&freds())), 1);
+    let list = json!({"allowed_ips": ["10.0.0.0/8"]});
+    assert_eq!(asked(&policy(list.clone(), json!({})), &bearer(&freds())), 1);
+    assert_eq!(asked(&policy(list.clone(), list), &bearer(&freds())), 1, "both lists, one question");
     assert_eq!(asked(&policy(json!({}), json!({"expires_at": NOW + 1})), &bearer(&unknown())), 0);
 }
 

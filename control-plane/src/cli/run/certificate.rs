@@ -1,9 +1,8 @@
 //! The certificate of the TLS listener on a machine that has none yet.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use crate::data_folder::{FolderError, write_private};
 
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
@@ -13,9 +12,9 @@ pub enum CertificateError {
         "{0} is there but {1} is not: put the missing one beside it, or remove it to have both made anew"
     )]
     Half(PathBuf, PathBuf),
-    /// Not written. A link is never followed.
-    #[error("cannot write {0}: {1}")]
-    Write(PathBuf, io::Error),
+    /// Not written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// Not made.
     #[error("cannot make a certificate: {0}")]
     Make(#[from] rcgen::Error),
@@ -28,7 +27,7 @@ pub enum CertificateError {
 /// Half a pair, or files that cannot be written.
 pub fn ensure(folder: &Path) -> Result<bool, CertificateError> {
     let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
-    // A link that leads nowhere is there, too: creating the file behind it would follow it.
+    // A link that leads nowhere is there, too: it is the operator's own arrangement.
     match (is_there(&certificate), is_there(&key)) {
         (true, true) => return Ok(false),
         (true, false) => return Err(CertificateError::Half(certificate, key)),
@@ -38,23 +37,13 @@ pub fn ensure(folder: &Path) -> Result<bool, CertificateError> {
     // rcgen's own validity, which outlives everyone: nothing would renew it, and it is trusted by name only.
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let made = rcgen::generate_simple_self_signed(names)?;
-    write(&key, &made.signing_key.serialize_pem())?;
-    write(&certificate, &made.cert.pem())?;
+    write_private(&key, made.signing_key.serialize_pem().as_bytes())?;
+    write_private(&certificate, made.cert.pem().as_bytes())?;
     Ok(true)
 }
 
 fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
-}
-
-fn write(path: &Path, text: &str) -> Result<(), CertificateError> {
-    // create_new is O_EXCL, which follows no link (open(2)).
-    let create = || -> io::Result<()> {
-        let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    };
-    create().map_err(|error| CertificateError::Write(path.to_owned(), error))
 }
 
 #[cfg(test)]
