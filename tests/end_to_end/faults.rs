@@ -10,13 +10,7 @@ use gatepass_tests::upstream::Seen;
 use gatepass_tests::{bearer, wait};
 use serde_json::json;
 
-const WITHOUT_SEATBELT: Changes = Changes {
-    upstream: None,
-    underscores_admitted: false,
-    paths_untouched: false,
-    seatbelt_removed: true,
-    filter_disabled: false,
-};
+const WITHOUT_SEATBELT: Changes = Changes { seatbelt_removed: true, ..Changes::NONE };
 
 /// Starts with a good configuration, shows that it works, and pushes one whose epoch tells the fault-injection module
 /// how to fail on workers.

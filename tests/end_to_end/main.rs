@@ -2,6 +2,7 @@
 
 mod configurations;
 mod control_plane;
+mod differential;
 mod faults;
 mod headers;
 mod paths;

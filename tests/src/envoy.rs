@@ -24,7 +24,32 @@ pub struct Changes {
     pub seatbelt_removed: bool,
     /// Switches the gatepass filter off by route, as whoever writes routes can.
     pub filter_disabled: bool,
+    /// Takes the source address from `x-forwarded-for`, as on a listener behind another proxy.
+    pub forwarded_for_believed: bool,
+    /// Tells the filter state in the headers [`TOLD_DECISION`] and [`TOLD_TOKEN_ID`] of the replies of service and filters.
+    pub decision_told: bool,
+    /// Writes no access log.
+    pub access_log_removed: bool,
 }
+
+impl Changes {
+    /// As shipped; for constants, which cannot ask for the default.
+    pub const NONE: Self = Self {
+        upstream: None,
+        underscores_admitted: false,
+        paths_untouched: false,
+        seatbelt_removed: false,
+        filter_disabled: false,
+        forwarded_for_believed: false,
+        decision_told: false,
+        access_log_removed: false,
+    };
+}
+
+/// See [`Changes::decision_told`]: `wasm.gatepass.decision`.
+pub const TOLD_DECISION: &str = "told-decision";
+/// See [`Changes::decision_told`]: `wasm.gatepass.token_id`; no header where there is none.
+pub const TOLD_TOKEN_ID: &str = "told-token-id";
 
 /// A running Envoy with two workers.
 pub struct Envoy {
@@ -134,6 +159,15 @@ fn render(data: &Path, changes: Changes) -> String {
     if changes.filter_disabled {
         replace_part(&mut text, "route: {cluster: upstream}", "", DISABLED);
     }
+    if changes.forwarded_for_believed {
+        replace_part(&mut text, "use_remote_address: true", "", "use_remote_address: false");
+    }
+    if changes.decision_told {
+        tell_decision(&mut text);
+    }
+    if changes.access_log_removed {
+        replace_part(&mut text, "          access_log:\n", "          route_config:\n", "");
+    }
     if changes.seatbelt_removed {
         let router = "          # 3. To your service.";
         replace_part(&mut text, "          - name: envoy.filters.http.rbac\n", router, "");
@@ -152,6 +186,16 @@ const CLUSTER: &str = "
       cluster_name: upstream
       endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: PORT}}}}]}]
 overload_manager:";
+
+/// The virtual host's headers are on the filters' own replies too.
+fn tell_decision(text: &mut String) {
+    let told = [(TOLD_DECISION, "decision"), (TOLD_TOKEN_ID, "token_id")].map(|(header, state)| {
+        format!("{{header: {{key: {header}, value: \"%FILTER_STATE(wasm.gatepass.{state}:PLAIN)%\"}}}}")
+    });
+    let hosts = "              domains: [\"*\"]\n";
+    let told = format!("{hosts}              response_headers_to_add: [{}]\n", told.join(", "));
+    replace_part(text, hosts, "", &told);
+}
 
 /// Replaces what stands from `from` (itself included) up to `to`, or just `from` if `to` is empty.
 fn replace_part(text: &mut String, from: &str, to: &str, by: &str) {

@@ -4,9 +4,12 @@
 pub mod artefacts;
 pub mod client;
 pub mod control_plane;
+pub mod echo;
 pub mod envoy;
 pub mod plugin;
 pub mod process;
+pub mod random;
+pub mod reference;
 pub mod upstream;
 pub mod wait;
 

@@ -1,0 +1,134 @@
+//! Envoy with the filter and an echo behind it, and pushes that return when every worker has them.
+
+use std::path::PathBuf;
+
+use gatepass_tests::envoy::{Changes, Envoy};
+use gatepass_tests::{artefacts, echo, wait};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How a configuration is written for Envoy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// JSON in a `StringValue`.
+    Json,
+}
+
+/// The forms that valid configurations are pushed in, at random.
+pub const FORMS: [Form; 1] = [Form::Json];
+
+/// A configuration as the `configuration` of Envoy's Wasm filter.
+pub fn encode_push(configuration: &Value, form: Form) -> Value {
+    match form {
+        Form::Json => string_value(&configuration.to_string()),
+    }
+}
+
+/// Any text, valid or not, in a `StringValue`.
+pub fn string_value(text: &str) -> Value {
+    json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text})
+}
+
+/// How Envoy answered a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// Each worker has it.
+    Taken,
+    /// No worker has seen it.
+    Rejected,
+}
+
+/// What Envoy counts of pushes: configurations that are valid, those that every worker has, and rejected ones.
+const COUNTS: [&str; 3] = ["update_success", "config_reload", "update_rejected"];
+
+/// The proxy under test.
+pub struct Gate {
+    /// Envoy, with two workers.
+    pub envoy: Envoy,
+    module: PathBuf,
+    versions: u64,
+    last_taken: Value,
+    data: TempDir,
+}
+
+impl Gate {
+    /// Starts with a first configuration.
+    pub fn start(first: Value) -> Self {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let module = artefacts::module();
+        write(&data, &module, 1, &first);
+        let changes = Changes {
+            upstream: Some(echo::start()),
+            underscores_admitted: true,
+            paths_untouched: true,
+            forwarded_for_believed: true,
+            decision_told: true,
+            access_log_removed: true,
+            ..Changes::default()
+        };
+        let envoy = Envoy::start(data.path(), changes);
+        Self { envoy, module, versions: 1, last_taken: first, data }
+    }
+
+    /// Pushes, and returns when what Envoy makes of it holds on every worker.
+    ///
+    /// Envoy counts `config_reload` when the last worker has told the main thread that it has the new filter. The
+    /// filter is configured on a worker by an earlier message in the same queue, so that each has then run
+    /// `on_configure` too. A rejected configuration is not sent to any worker (and counts as `config_reload` as well).
+    pub fn push(&mut self, configuration: Value) -> Answered {
+        if configuration == self.last_taken {
+            // Envoy compares, and does nothing.
+            return Answered::Taken;
+        }
+        let before = COUNTS.map(|name| self.count(name));
+        self.versions += 1;
+        write(&self.data, &self.module, self.versions, &configuration);
+        let answered =
+            wait::until("Envoy to have the configuration on every worker, or to reject it", || {
+                let [success, reload, rejected] = COUNTS.map(|name| self.count(name));
+                let taken = success > before[0] && reload > before[1];
+                if rejected > before[2] { Some(Answered::Rejected) } else { taken.then_some(Answered::Taken) }
+            });
+        if answered == Answered::Taken {
+            self.last_taken = configuration;
+        }
+        answered
+    }
+
+    fn count(&self, name: &str) -> u64 {
+        self.envoy.stat(&format!("extension_config_discovery.http_filter.gatepass.{name}")).unwrap_or(0)
+    }
+
+    /// How many connections each worker has had on the plain listener.
+    pub fn connections_by_worker(&self) -> Vec<u64> {
+        let start = format!("listener.{}.worker_", self.envoy.http().to_string().replace(':', "_"));
+        let start = start.replace(&self.envoy.http().port().to_string(), "0");
+        let page = self.envoy.admin("/stats?filter=downstream_cx_total");
+        let lines: Vec<String> = page.text().lines().map(str::to_owned).collect();
+        let of_worker = |line: &String| line.strip_prefix(&start)?.split(' ').next_back()?.parse().ok();
+        lines.iter().filter_map(of_worker).collect()
+    }
+}
+
+/// Writes the resource under another name and renames it: Envoy watches for the rename.
+fn write(data: &TempDir, module: &PathBuf, version: u64, configuration: &Value) {
+    let filter = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+        "config": {
+            "name": "gatepass", "root_id": "gatepass", "failure_policy": "FAIL_RELOAD",
+            "vm_config": {"vm_id": "gatepass", "runtime": "envoy.wasm.runtime.v8",
+                          "code": {"local": {"filename": module}}},
+            "configuration": configuration,
+        },
+    });
+    let resource = json!({
+        "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+        "name": "gatepass", "typed_config": filter,
+    });
+    let folder = data.path().join("envoy");
+    let (file, new) = (folder.join("gatepass.ecds.json"), folder.join("gatepass.ecds.json.new"));
+    std::fs::create_dir_all(&folder).expect("the data folder");
+    std::fs::write(&new, json!({"version_info": version.to_string(), "resources": [resource]}).to_string())
+        .and_then(|()| std::fs::rename(&new, &file))
+        .expect("the ECDS file");
+}
