@@ -5,8 +5,8 @@ mod client;
 mod cursor;
 mod edge;
 mod extract;
+mod fleet;
 mod health;
-mod problem;
 mod settings;
 mod snapshot;
 mod tokens;
@@ -20,6 +20,7 @@ use axum::routing::{delete, get};
 
 use crate::change::Committed;
 use crate::context::Context;
+use crate::http::problem;
 pub use client::TrustedProxies;
 pub use edge::AllowedHosts;
 
@@ -44,6 +45,7 @@ pub fn router(api: Api) -> Router {
         .route("/users/{name}/tokens", delete(tokens::revoke_all_tokens))
         .route("/settings", get(settings::show_settings).patch(settings::update_settings))
         .route("/audit", get(audit::list_audit))
+        .route("/fleet", get(fleet::show_fleet))
         .route("/whoami", get(whoami::whoami))
         .route("/snapshot", get(snapshot::show_snapshot));
     let router = Router::new()

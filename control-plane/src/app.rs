@@ -4,14 +4,18 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use gatepass::config::wire::Report;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::api::{self, AllowedHosts, Api, TrustedProxies};
 use crate::audit::{self, KeyError};
 use crate::clock::SystemClock;
-use crate::connections::{self, Limits};
+use crate::connections::{self, Limits, Transport};
 use crate::context::Context;
 use crate::data_folder::{DataFolder, FolderError};
+use crate::dataplane::access::Access;
+use crate::dataplane::{self, DataPlane};
 use crate::delivery::Delivery;
 use crate::delivery::ecds::EcdsFile;
 use crate::error::Error;
@@ -52,6 +56,26 @@ pub struct Config {
     pub hosts: AllowedHosts,
     /// The protected paths of an empty database; everything when there are none.
     pub initial_protected_paths: Vec<String>,
+    /// Where the filter is told to report; nowhere if absent.
+    pub report: Option<Report>,
+}
+
+/// Where a server listens.
+pub struct Listeners {
+    /// REST.
+    pub rest: TcpListener,
+    /// What Envoy calls; nothing if absent.
+    pub dataplane: Option<DataplaneListener>,
+}
+
+/// Where proxies report, and who may.
+pub struct DataplaneListener {
+    /// Its socket.
+    pub tcp: TcpListener,
+    /// Clear text or TLS.
+    pub transport: Transport,
+    /// Who may report.
+    pub access: Access,
 }
 
 /// Opens what is in the data folder for a server, which holds the folder's lock; what a new folder lacks is made.
@@ -81,6 +105,7 @@ fn context(store: SqliteStore, folder: DataFolder) -> Result<Context, StartError
         folder,
         audit_key,
         passwords: PasswordHashing::default(),
+        report: None,
         delivery: None,
     })
 }
@@ -110,8 +135,9 @@ impl Server {
         }
         let signal = Arc::new(DeliverySignal::default());
         context.delivery = Some(Arc::clone(&signal));
+        context.report = config.report;
         let (store, clock) = (Arc::clone(&context.store), Arc::clone(&context.clock));
-        let delivery = Delivery { store, clock, signal, target };
+        let delivery = Delivery { store, clock, signal, report: context.report.clone(), target };
         if let Err(error) = delivery.catch_up().await {
             tracing::error!(%error, "the first delivery failed; it is tried again until it works");
         }
@@ -120,16 +146,42 @@ impl Server {
     }
 
     /// Answers until `shutdown`, then lets requests under way finish, for a while.
-    pub async fn run(self, listener: TcpListener, limits: Limits, shutdown: impl Future<Output = ()>) {
-        let store = Arc::clone(&self.api.context.store);
+    pub async fn run(self, listeners: Listeners, shutdown: impl Future<Output = ()>) {
+        let context = self.api.context.clone();
         let delivery = tokio::spawn(self.delivery.run());
-        let proxies = Arc::clone(&self.api.proxies);
-        let known = |peer| proxies.admits(peer);
-        connections::serve(listener, api::router(self.api), limits, known, shutdown).await;
+        let (stop, stopped) = watch::channel(());
+        let told_to = |mut stopped: watch::Receiver<()>| async move {
+            // The sender says nothing: it goes.
+            let _ = stopped.changed().await;
+        };
+        let (rest, reports) = (told_to(stopped.clone()), told_to(stopped));
+        let shutdown = async {
+            shutdown.await;
+            drop(stop);
+        };
+        let rest = serve_rest(listeners.rest, self.api, rest);
+        let reports = serve_dataplane(listeners.dataplane, context.clone(), reports);
+        tokio::join!(shutdown, rest, reports);
         delivery.abort();
-        store.close().await;
+        context.store.close().await;
         drop(self.lock);
     }
+}
+
+async fn serve_rest(listener: TcpListener, api: Api, stop: impl Future<Output = ()>) {
+    let proxies = Arc::clone(&api.proxies);
+    let known = |peer| proxies.admits(peer);
+    connections::serve(listener, Transport::Clear, api::router(api), Limits::for_rest(), known, stop).await;
+}
+
+async fn serve_dataplane(
+    listener: Option<DataplaneListener>,
+    context: Context,
+    stop: impl Future<Output = ()>,
+) {
+    let Some(DataplaneListener { tcp, transport, access }) = listener else { return };
+    let router = dataplane::router(DataPlane { context, access });
+    connections::serve(tcp, transport, router, Limits::for_dataplane(), |_| true, stop).await;
 }
 
 /// Begins a new epoch, as each start but the first does. A database or a whole folder that was put back from a backup

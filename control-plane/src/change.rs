@@ -122,7 +122,8 @@ impl<'a> Change<'a> {
         let head = self.append_entries().await?;
         if self.filter_sees_it {
             self.tx.raise_revision().await?;
-            Snapshot::build(self.tx.as_mut(), self.now).await?.check()?;
+            let report = self.context.report.as_ref();
+            Snapshot::build(self.tx.as_mut(), report, self.now).await?.check()?;
         }
         let version = self.tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
         self.tx.commit().await?;

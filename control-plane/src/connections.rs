@@ -1,5 +1,5 @@
-//! Connections to REST: how many at once, and for how long. Whoever opens connections and says nothing, or says it
-//! slowly, gets neither all descriptors (delivery needs some) nor all places for good.
+//! Connections to a listener: how many at once, and for how long. Whoever opens connections and says nothing, or says
+//! it slowly, gets neither all descriptors (delivery needs some) nor all places for good.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -16,13 +16,15 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-/// Most connections at once, where the process may open enough files.
+/// Most connections to one listener at once, where the process may open enough files.
 const AT_ONCE: usize = 256;
 /// Most connections of strangers at once: they only get to hear that they are none of the proxies.
 const STRANGERS: usize = 16;
@@ -47,25 +49,56 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits of a server in this process.
-    pub fn of_this_process() -> Self {
-        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        let files = files.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
+    /// The limits of REST in this process.
+    pub fn for_rest() -> Self {
+        let files = files();
         Self {
-            // The other half is for the database and for what is delivered.
-            at_once: AT_ONCE.min(files / 2).max(1),
-            strangers: STRANGERS.min(files / 8),
+            // With the data plane's a half: the other one is for the database and for what is delivered.
+            at_once: AT_ONCE.min(files / 3).max(1),
+            strangers: STRANGERS.min(files / 16),
             header_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(30),
             ending_time: Duration::from_secs(10),
         }
     }
+
+    /// The limits of the data plane in this process. A worker reports every few seconds and says nothing in between: its
+    /// place is then another's.
+    pub fn for_dataplane() -> Self {
+        Self {
+            at_once: AT_ONCE.min(files() / 6).max(1),
+            strangers: 0,
+            header_time: Duration::from_secs(5),
+            idle_time: Duration::from_secs(5),
+            ending_time: Duration::from_secs(10),
+        }
+    }
 }
+
+fn files() -> usize {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    files.and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX)
+}
+
+/// How a connection's bytes become HTTP.
+#[derive(Clone)]
+pub enum Transport {
+    /// As they are.
+    Clear,
+    /// By TLS.
+    Tls(Arc<rustls::ServerConfig>),
+}
+
+/// In the extensions of a request whose connection has shown a client certificate. The handshake has verified it, or
+/// there would be no request.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientCertificate;
 
 /// Answers with `router` until `shutdown`, then lets requests under way finish, for a while. Handlers find the peer's
 /// address in [`ConnectInfo`]. Peers that are not `known` have few places, of their own.
 pub async fn serve(
     mut listener: TcpListener,
+    transport: Transport,
     router: Router,
     limits: Limits,
     known: impl Fn(IpAddr) -> bool,
@@ -83,7 +116,8 @@ pub async fn serve(
                 // Strangers must not take the places of others.
                 let tasks = if stranger { &mut strangers } else { &mut open };
                 if !stranger || tasks.len() < limits.strangers {
-                    tasks.spawn(converse(stream, peer, router.clone(), limits, stopping.clone()));
+                    let peer = Peer { address: peer, certificate: None };
+                    tasks.spawn(converse(stream, transport.clone(), peer, router.clone(), limits, stopping.clone()));
                 }
             }
             Some(_) = open.join_next() => {}
@@ -97,10 +131,44 @@ pub async fn serve(
     open.shutdown().await;
 }
 
+/// Who is at the other end.
+#[derive(Clone, Copy)]
+struct Peer {
+    address: SocketAddr,
+    certificate: Option<ClientCertificate>,
+}
+
 /// One connection, until the client ends it, it is idle for too long, or `stopping` has lost its sender.
 async fn converse(
     stream: TcpStream,
-    peer: SocketAddr,
+    transport: Transport,
+    mut peer: Peer,
+    router: Router,
+    limits: Limits,
+    mut stopping: watch::Receiver<()>,
+) {
+    let config = match transport {
+        Transport::Clear => return talk(stream, peer, router, limits, stopping).await,
+        Transport::Tls(config) => config,
+    };
+    let handshake = tokio::select! {
+        done = timeout(limits.header_time, TlsAcceptor::from(config).accept(stream)) => done,
+        _ = stopping.changed() => return,
+    };
+    match handshake {
+        Ok(Ok(stream)) => {
+            let shown = stream.get_ref().1.peer_certificates();
+            peer.certificate = shown.filter(|chain| !chain.is_empty()).map(|_| ClientCertificate);
+            talk(stream, peer, router, limits, stopping).await;
+        }
+        Ok(Err(error)) => tracing::info!(peer = %peer.address, %error, "a TLS handshake failed"),
+        Err(_) => tracing::info!(peer = %peer.address, "a TLS handshake took too long"),
+    }
+}
+
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
     router: Router,
     limits: Limits,
     mut stopping: watch::Receiver<()>,
@@ -126,10 +194,13 @@ async fn converse(
 async fn answer(
     router: Router,
     mut request: Request<Incoming>,
-    peer: SocketAddr,
+    peer: Peer,
     counted: UnderWay,
 ) -> Result<Response, Infallible> {
-    request.extensions_mut().insert(ConnectInfo(peer));
+    request.extensions_mut().insert(ConnectInfo(peer.address));
+    if let Some(certificate) = peer.certificate {
+        request.extensions_mut().insert(certificate);
+    }
     let response = router.oneshot(request).await;
     drop(counted);
     response
@@ -176,145 +247,4 @@ impl Drop for UnderWay {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use axum::routing::get;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpSocket;
-    use tokio::sync::{Notify, oneshot};
-    use tokio::task::JoinHandle;
-
-    const LONG: Duration = Duration::from_secs(60);
-    const SHORT: Duration = Duration::from_millis(50);
-    const LAST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
-
-    struct Running {
-        address: SocketAddr,
-        started: Arc<Notify>,
-        proceed: Arc<Notify>,
-        stop: oneshot::Sender<()>,
-        task: JoinHandle<()>,
-    }
-
-    /// `/` answers with the peer's address; `/slow` says that it has started and waits to be let on.
-    async fn start(limits: Limits) -> Running {
-        start_for(limits, |_| true).await
-    }
-
-    async fn start_for(limits: Limits, known: impl Fn(IpAddr) -> bool + Send + 'static) -> Running {
-        let (started, proceed) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (tell, wait) = (Arc::clone(&started), Arc::clone(&proceed));
-        let slow = async move || {
-            tell.notify_one();
-            wait.notified().await;
-            "done"
-        };
-        let peer = async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.to_string();
-        let router = Router::new().route("/", get(peer)).route("/slow", get(slow));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let shutdown = async move { drop(stopped.await) };
-        let task = tokio::spawn(serve(listener, router, limits, known, shutdown));
-        Running { address, started, proceed, stop, task }
-    }
-
-    fn patient() -> Limits {
-        Limits { at_once: 8, strangers: 1, header_time: LONG, idle_time: LONG, ending_time: LONG }
-    }
-
-    async fn send(address: SocketAddr, bytes: &[u8]) -> TcpStream {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(bytes).await.unwrap();
-        stream
-    }
-
-    /// Everything until the server ends the connection.
-    async fn to_the_end(mut stream: TcpStream) -> String {
-        let mut bytes = Vec::new();
-        // Cut off hard, what has come is what there is.
-        let _ = timeout(LONG, stream.read_to_end(&mut bytes)).await.expect("the connection lives for ever");
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    #[tokio::test]
-    async fn a_header_that_does_not_end_ends_the_connection() {
-        let server = start(Limits { header_time: SHORT, ..patient() }).await;
-        to_the_end(send(server.address, b"GET / HTTP/1.1\r\nhost: loc").await).await;
-        let kept = to_the_end(send(server.address, GET).await).await;
-        assert!(kept.starts_with("HTTP/1.1 200") && kept.contains("127.0.0.1:"), "{kept}");
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_asks_for_nothing_ends() {
-        let server = start(Limits { idle_time: SHORT, ending_time: SHORT, ..patient() }).await;
-        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-        let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-        for said in [
-            b"".as_slice(),
-            b"P",
-            b"PRI * HTTP/2.0",
-            b"GET",
-            preface,
-            &[preface.as_slice(), &settings].concat(),
-        ] {
-            to_the_end(send(server.address, said).await).await;
-        }
-    }
-
-    #[tokio::test]
-    async fn a_request_under_way_is_not_idle() {
-        let server = start(Limits { idle_time: SHORT, ..patient() }).await;
-        let stream = send(server.address, b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
-        server.started.notified().await;
-        // An idle connection, opened later, ends first.
-        to_the_end(send(server.address, b"").await).await;
-        server.proceed.notify_one();
-        assert!(to_the_end(stream).await.ends_with("done"));
-    }
-
-    #[tokio::test]
-    async fn those_over_the_cap_wait_for_a_place() {
-        let server = start(Limits { at_once: 2, header_time: SHORT, ..patient() }).await;
-        let silent = [send(server.address, b"GET /").await, send(server.address, b"GET /").await];
-        let waiting = send(server.address, LAST).await;
-        assert!(to_the_end(waiting).await.starts_with("HTTP/1.1 200"));
-        for stream in silent {
-            to_the_end(stream).await;
-        }
-    }
-
-    #[tokio::test]
-    async fn strangers_take_no_place_of_others() {
-        let known = |peer: IpAddr| peer == IpAddr::from([127, 0, 0, 1]);
-        let server = start_for(Limits { at_once: 1, ..patient() }, known).await;
-        let stranger = async || {
-            let socket = TcpSocket::new_v4().unwrap();
-            socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-            socket.connect(server.address).await.unwrap()
-        };
-        let (_first, second) = (stranger().await, stranger().await);
-        to_the_end(second).await;
-        assert!(to_the_end(send(server.address, LAST).await).await.starts_with("HTTP/1.1 200"));
-    }
-
-    #[tokio::test]
-    async fn a_stop_lets_requests_under_way_finish_and_waits_for_no_half_ones() {
-        let server = start(patient()).await;
-        let stream = send(server.address, b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
-        server.started.notified().await;
-        let idle = send(server.address, b"").await;
-        server.stop.send(()).unwrap();
-        to_the_end(idle).await;
-        server.proceed.notify_one();
-        assert!(to_the_end(stream).await.ends_with("done"));
-        timeout(LONG, server.task).await.unwrap().unwrap();
-
-        let server = start(Limits { ending_time: SHORT, ..patient() }).await;
-        let half = send(server.address, b"GET / HTTP/1.1\r\nhost: loc").await;
-        server.stop.send(()).unwrap();
-        to_the_end(half).await;
-        timeout(LONG, server.task).await.unwrap().unwrap();
-    }
-}
+mod tests;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use gatepass::config::wire::Report;
+
 use crate::clock::Clock;
 use crate::data_folder::DataFolder;
 use crate::domain::audit::AuditKey;
@@ -25,6 +27,9 @@ pub struct Context {
     pub audit_key: AuditKey,
     /// What a password hash costs.
     pub passwords: PasswordHashing,
+    /// Where the filter is to report; nowhere if absent. A command beside the server only has snapshots checked, and needs
+    /// none.
+    pub report: Option<Report>,
     /// The delivery in this process; none in a command that works beside a server, whose delivery polls.
     pub delivery: Option<Arc<DeliverySignal>>,
 }

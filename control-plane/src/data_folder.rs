@@ -112,6 +112,11 @@ impl DataFolder {
         self.0.join("recovery-token")
     }
 
+    /// The key with which proxies report.
+    pub fn report_key(&self) -> PathBuf {
+        self.0.join("report-key")
+    }
+
     /// The key of the audit's chain.
     pub fn audit_key(&self) -> PathBuf {
         self.0.join("audit.key")

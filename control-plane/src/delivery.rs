@@ -8,6 +8,8 @@ pub mod ecds;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gatepass::config::wire::Report;
+
 use crate::clock::Clock;
 use crate::signal::DeliverySignal;
 use crate::snapshot::Snapshot;
@@ -25,6 +27,8 @@ pub struct Delivery {
     pub clock: Arc<dyn Clock>,
     /// Who asks and who waits.
     pub signal: Arc<DeliverySignal>,
+    /// Where the filter is to report.
+    pub report: Option<Report>,
     /// Where snapshots go.
     pub target: EcdsFile,
 }
@@ -67,8 +71,8 @@ impl Delivery {
             tracing::warn!(file = %self.target.path().display(), "somebody else has changed this file: it is written again");
             self.signal.lose();
         }
-        let snapshot =
-            Snapshot::build(tx.as_mut(), self.clock.now()).await.map_err(|error| error.to_string())?;
+        let snapshot = Snapshot::build(tx.as_mut(), self.report.as_ref(), self.clock.now()).await;
+        let snapshot = snapshot.map_err(|error| error.to_string())?;
         drop(tx);
         snapshot.check().map_err(|error| format!("the snapshot would be refused: {error}"))?;
         self.target.write(&snapshot).await?;

@@ -1,8 +1,8 @@
 //! The control plane: tokens, users, settings and audit in a database, and the plugin configuration that follows from
 //! them in the hands of the proxy.
 //!
-//! Dependencies point one way: [`cli`] → [`app`] → [`api`] and [`delivery`] → use cases ([`tokens`], [`users`],
-//! [`settings`], [`audit`], [`first_start`], [`way_back`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
+//! Dependencies point one way: [`cli`] → [`app`] → [`api`], [`dataplane`] and [`delivery`] → use cases ([`tokens`],
+//! [`users`], [`settings`], [`audit`], [`usage`], [`fleet`], [`first_start`], [`way_back`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
 //! filter's core.
 
 pub mod api;
@@ -15,16 +15,21 @@ pub mod clock;
 pub mod connections;
 pub mod context;
 pub mod data_folder;
+pub mod dataplane;
 pub mod delivery;
 pub mod domain;
 pub mod error;
 pub mod first_start;
+pub mod fleet;
+mod http;
 pub mod password;
 pub mod random;
+pub mod report_key;
 pub mod settings;
 pub mod signal;
 pub mod snapshot;
 pub mod store;
 pub mod tokens;
+pub mod usage;
 pub mod users;
 pub mod way_back;

@@ -27,16 +27,23 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The snapshot of what `tx` sees.
+    /// The snapshot of what `tx` sees, with `report` as where the filter reports.
     ///
     /// # Errors
     /// The database failed, or has not been set up.
-    pub async fn build(tx: &mut dyn Transaction, now: Timestamp) -> Result<Self, Error> {
+    pub async fn build(
+        tx: &mut dyn Transaction,
+        report: Option<&wire::Report>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
         let version = tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
         let settings = tx.settings().await?.settings;
         let now = now.as_second();
         let tokens = tx.unrevoked_tokens(now.saturating_sub(KEPT_AFTER_EXPIRY)).await?;
-        let configuration = configuration(&version, &settings, &tokens, now);
+        let configuration = wire::PluginConfiguration {
+            report: report.cloned(),
+            ..configuration(&version, &settings, &tokens, now)
+        };
         let json = serde_json::to_string(&configuration)
             .map_err(|error| Error::Internal(format!("the snapshot could not be written: {error}")))?;
         Ok(Self { version, json })
@@ -60,7 +67,7 @@ impl Snapshot {
 pub async fn show(context: &Context, caller: &Caller) -> Result<Snapshot, Error> {
     administers(caller.principal())?;
     let mut tx = context.store.read().await?;
-    Snapshot::build(tx.as_mut(), context.clock.now()).await
+    Snapshot::build(tx.as_mut(), context.report.as_ref(), context.clock.now()).await
 }
 
 fn configuration(
@@ -159,6 +166,7 @@ mod tests {
             control_plane: false,
             revoked_at: None,
             revoked_by: None,
+            last_used: None,
         };
         let lost = Token { scope: Some("gone".into()), id: "t2".into(), ..scoped.clone() };
         let version = Version { epoch: "a".into(), revision: 1 };

@@ -9,8 +9,10 @@ use async_trait::async_trait;
 use gatepass::token::Digest;
 
 use crate::domain::audit::{Entry, Head};
+use crate::domain::fleet::{Worker, WorkerKey};
 use crate::domain::settings::Settings;
 use crate::domain::token::{State, Token};
+use crate::domain::usage::TokenUse;
 use crate::domain::user::User;
 
 /// The database failed, or holds what this program did not write. The cause is for the log, not for clients.
@@ -118,7 +120,8 @@ pub trait Transaction: Send {
     async fn token_by_digest(&mut self, digest: &Digest) -> Result<Option<Token>, StoreError>;
     /// A list, newest first.
     async fn tokens(&mut self, filter: &TokenFilter) -> Result<Vec<Token>, StoreError>;
-    /// All tokens that are not revoked and not past their expiry at `expired_after`, ordered by id.
+    /// All tokens that are not revoked and not past their expiry at `expired_after`, ordered by id; without their last
+    /// uses, which no snapshot holds.
     async fn unrevoked_tokens(&mut self, expired_after: i64) -> Result<Vec<Token>, StoreError>;
     /// All tokens of one owner that are not revoked, ordered by id.
     async fn unrevoked_tokens_of(&mut self, owner_id: i64) -> Result<Vec<Token>, StoreError>;
@@ -128,10 +131,27 @@ pub trait Transaction: Send {
     async fn scopes_in_use(&mut self, now: i64) -> Result<Vec<String>, StoreError>;
     /// What the secrets of tokens that are active at `now` start with.
     async fn prefixes_in_use(&mut self, now: i64) -> Result<Vec<String>, StoreError>;
-    /// Adds a token.
+    /// Adds a token (`token.last_used` is ignored).
     async fn insert_token(&mut self, token: &Token) -> Result<(), StoreError>;
     /// Marks a token as revoked; `false` when there is none that is not.
     async fn revoke_token(&mut self, id: &str, at: i64, by: &str) -> Result<bool, StoreError>;
+
+    /// Writes the uses of tokens that there are, each only if it is later than the one that is known, and tells how many
+    /// of the tokens there are.
+    async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<u64, StoreError>;
+    /// The number of a worker's last report; `None` if it is not known.
+    async fn last_sequence(&mut self, key: &WorkerKey) -> Result<Option<u64>, StoreError>;
+    /// Adds a worker, or replaces what is known of it but for `first_seen_at`.
+    async fn put_worker(&mut self, worker: &Worker) -> Result<(), StoreError>;
+    /// How many workers are known.
+    async fn count_workers(&mut self) -> Result<u64, StoreError>;
+    /// Workers whose last report is not before `since`, at most `limit`, ordered by cluster, node, instance and age.
+    async fn workers(&mut self, since: i64, limit: u32) -> Result<Vec<Worker>, StoreError>;
+    /// Removes the workers whose last report is before `before`, and tells how many there were.
+    async fn remove_workers(&mut self, before: i64) -> Result<u64, StoreError>;
+    /// Removes, of those whose last report is before `before`, the one that has been silent longest; `false` when there
+    /// is none.
+    async fn remove_one_worker(&mut self, before: i64) -> Result<bool, StoreError>;
 
     /// The end of the audit's chain.
     async fn audit_head(&mut self) -> Result<Head, StoreError>;

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::store::{StoreError, TokenFilter};
 pub use creation::{Created, NewToken, create};
 pub(crate) use creation::{Draft, insert};
+use view::TokenRecord;
 pub use view::TokenView;
 
 /// Which tokens a list is to hold.
@@ -133,12 +134,12 @@ pub async fn revoke_all(
 
 async fn revoke_in(change: &mut Change<'_>, token: Token) -> Result<(), Error> {
     let (at, by) = (change.at(), change.actor().to_owned());
-    let before = TokenView::new(&token, at);
+    let before = TokenRecord::new(&token, at);
     if !change.tx.revoke_token(&token.id, at, &by).await? {
         return Err(StoreError::Unreadable("token row").into());
     }
     let after = Token { revoked_at: Some(at), revoked_by: Some(by), ..token };
-    change.record(Action::TokenRevoked, target(&after), &before, &TokenView::new(&after, at));
+    change.record(Action::TokenRevoked, target(&after), &before, &TokenRecord::new(&after, at));
     change.filter_sees_it();
     Ok(())
 }

@@ -4,8 +4,10 @@
 use gatepass::token::Digest;
 use gatepass_control_plane::domain::address::IpList;
 use gatepass_control_plane::domain::audit::{Action, AuditKey, Draft, Head, chain};
+use gatepass_control_plane::domain::fleet::{Enforced, Worker, WorkerKey};
 use gatepass_control_plane::domain::settings::Settings;
 use gatepass_control_plane::domain::token::Token;
+use gatepass_control_plane::domain::usage::{LastUse, TokenUse};
 use gatepass_control_plane::domain::user::{Role, User};
 use gatepass_control_plane::store::sqlite::SqliteStore;
 use gatepass_control_plane::store::{Store, TokenFilter, Version};
@@ -28,6 +30,8 @@ async fn contract(store: &dyn Store) {
     epoch_revision_and_settings(store).await;
     users(store).await;
     tokens(store).await;
+    uses_only_move_forward(store).await;
+    workers(store).await;
     audit(store).await;
     readers_see_one_state_and_writers_take_turns(store).await;
 }
@@ -111,6 +115,7 @@ fn token(number: u8, owner: &User, expires_at: Option<i64>) -> Token {
         control_plane: number == 2,
         revoked_at: None,
         revoked_by: None,
+        last_used: None,
     }
 }
 
@@ -146,6 +151,93 @@ async fn tokens(store: &dyn Store) {
     assert_eq!(ids(tx.tokens(&next).await.unwrap()), ["01"]);
     let freds = TokenFilter { owner_id: Some(fred.id), ..page };
     assert_eq!(ids(tx.tokens(&freds).await.unwrap()), ["02", "01"]);
+    tx.commit().await.unwrap();
+}
+
+fn used(id: &str, at: i64, ip: Option<&str>, user_agent: Option<&str>) -> TokenUse {
+    let (ip, user_agent) = (ip.map(|ip| ip.parse().unwrap()), user_agent.map(str::to_owned));
+    TokenUse { id: id.to_owned(), last: LastUse { at, ip, user_agent } }
+}
+
+async fn uses_only_move_forward(store: &dyn Store) {
+    let before = store.read().await.unwrap().version().await.unwrap();
+    let mut tx = store.write().await.unwrap();
+    assert_eq!(tx.record_uses(&[]).await.unwrap(), 0);
+    let first = used("01", 50, Some("10.0.0.1"), Some("it's \"curl\" \u{fffd} ✓"));
+    let revoked = used("02", 50, None, None);
+    let all = [first.clone(), used("nobody's", 50, None, None), revoked.clone()];
+    assert_eq!(tx.record_uses(&all).await.unwrap(), 2, "tokens that there are");
+    assert_eq!(tx.token("01").await.unwrap().unwrap().last_used, Some(first.last.clone()));
+    assert_eq!(tx.token("02").await.unwrap().unwrap().last_used, Some(revoked.last));
+    assert_eq!(tx.token("03").await.unwrap().unwrap().last_used, None);
+    for not_later in [49, 50] {
+        let late = [used("01", not_later, Some("10.0.0.2"), None)];
+        assert_eq!(tx.record_uses(&late).await.unwrap(), 1, "known, and it changes nothing");
+        assert_eq!(tx.token("01").await.unwrap().unwrap().last_used, Some(first.last.clone()));
+    }
+    let later = used("01", 51, Some("2001:db8::1"), None);
+    tx.record_uses(std::slice::from_ref(&later)).await.unwrap();
+    let of_fred = TokenFilter { now: 50, limit: 9, ..TokenFilter::default() };
+    let listed = tx.tokens(&of_fred).await.unwrap();
+    let shown: Vec<_> =
+        listed.iter().map(|token| token.last_used.as_ref().map(|last| (last.at, last.ip))).collect();
+    assert_eq!(shown, [None, Some((50, None)), Some((51, later.last.ip))]);
+    let digest = Digest::from_bytes([1; 32]);
+    assert_eq!(tx.token_by_digest(&digest).await.unwrap().unwrap().last_used, Some(later.last));
+    tx.commit().await.unwrap();
+    assert_eq!(store.read().await.unwrap().version().await.unwrap(), before, "no use makes a revision");
+}
+
+fn worker(node: &str, worker: &str, last_report_at: i64) -> Worker {
+    Worker {
+        key: WorkerKey { node: node.to_owned(), worker: worker.to_owned(), instance: "a/b".to_owned() },
+        cluster: "edge".to_owned(),
+        module_version: "0.1.0".to_owned(),
+        enforced: Some(Enforced { epoch: String::new(), revision: u64::MAX, tokens: 3 }),
+        decisions: [("allow.token".to_owned(), 7)].into(),
+        stale_revisions: 1,
+        dropped_uses: 2,
+        sequence: 5,
+        first_seen_at: last_report_at,
+        last_report_at,
+    }
+}
+
+async fn workers(store: &dyn Store) {
+    let mut tx = store.write().await.unwrap();
+    let (a, b, c) = (worker("n1", "w1", 100), worker("n1", "w2", 200), worker("n0", "w1", 300));
+    assert_eq!(tx.last_sequence(&a.key).await.unwrap(), None);
+    for worker in [&a, &b, &c] {
+        tx.put_worker(worker).await.unwrap();
+    }
+    assert_eq!(tx.last_sequence(&a.key).await.unwrap(), Some(5));
+    assert_eq!(tx.count_workers().await.unwrap(), 3);
+    assert_eq!(tx.workers(0, 9).await.unwrap(), [c.clone(), a.clone(), b.clone()], "in a stable order");
+    assert_eq!(tx.workers(200, 9).await.unwrap(), [c.clone(), b.clone()], "at equality too");
+    assert_eq!(tx.workers(0, 2).await.unwrap(), [c.clone(), a.clone()]);
+
+    let again = Worker {
+        cluster: "other".to_owned(),
+        module_version: "0.2.0".to_owned(),
+        enforced: None,
+        decisions: Default::default(),
+        stale_revisions: 3,
+        dropped_uses: 4,
+        sequence: i64::MAX.unsigned_abs(),
+        first_seen_at: 400,
+        last_report_at: 400,
+        ..a.clone()
+    };
+    tx.put_worker(&again).await.unwrap();
+    assert_eq!(tx.workers(400, 9).await.unwrap(), [Worker { first_seen_at: 100, ..again }]);
+    assert!(tx.put_worker(&Worker { sequence: u64::MAX, ..a }).await.is_err(), "more than can be kept");
+
+    assert!(!tx.remove_one_worker(200).await.unwrap(), "nobody is silent for so long");
+    assert!(tx.remove_one_worker(400).await.unwrap());
+    assert_eq!(tx.last_sequence(&b.key).await.unwrap(), None, "it had been silent longest");
+    assert_eq!(tx.remove_workers(400).await.unwrap(), 1);
+    assert_eq!(tx.last_sequence(&c.key).await.unwrap(), None);
+    assert_eq!(tx.count_workers().await.unwrap(), 1);
     tx.commit().await.unwrap();
 }
 

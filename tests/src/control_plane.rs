@@ -15,6 +15,7 @@ use crate::{artefacts, bearer, wait};
 pub struct ControlPlane {
     process: Process,
     address: SocketAddr,
+    dataplane: SocketAddr,
     folder: TempDir,
 }
 
@@ -23,8 +24,8 @@ impl ControlPlane {
     #[track_caller]
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (process, address) = serve(folder.path());
-        Self { process, address, folder }
+        let (process, address, dataplane) = serve(folder.path(), None);
+        Self { process, address, dataplane, folder }
     }
 
     /// The data folder.
@@ -35,6 +36,11 @@ impl ControlPlane {
     /// Where REST listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where proxies report, also after a restart.
+    pub fn dataplane(&self) -> SocketAddr {
+        self.dataplane
     }
 
     /// The log so far, over all restarts.
@@ -57,7 +63,8 @@ impl ControlPlane {
     #[track_caller]
     pub fn restart(&mut self) {
         self.kill();
-        (self.process, self.address) = serve(self.folder.path());
+        let at = Some(self.dataplane);
+        (self.process, self.address, self.dataplane) = serve(self.folder.path(), at);
     }
 
     /// A call with a token; `body` is sent unless it is null.
@@ -145,12 +152,22 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("its address").port()
 }
 
-fn serve(folder: &Path) -> (Process, SocketAddr) {
+/// Where [`ControlPlane`] leaves a note for [`dataplane_of`].
+const DATAPLANE: &str = "envoy/dataplane-of-this-test";
+
+/// Where the control plane of a data folder takes reports; `None` if it has none.
+pub fn dataplane_of(data: &Path) -> Option<SocketAddr> {
+    std::fs::read_to_string(data.join(DATAPLANE)).ok()?.parse().ok()
+}
+
+fn serve(folder: &Path, dataplane: Option<SocketAddr>) -> (Process, SocketAddr, SocketAddr) {
+    let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     for _ in 0..5 {
-        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), free_port());
+        let (address, dataplane) = (local(free_port()), dataplane.unwrap_or_else(|| local(free_port())));
         let mut command = Command::new(artefacts::program());
         command.args(["serve", "--initial-protected-path", "/rest/", "--listen", &address.to_string()]);
         command.arg("--data-dir").arg(folder.join("data")).arg("--module").arg(artefacts::module());
+        command.env("GATEPASS_DATAPLANE_LISTEN", dataplane.to_string());
         let mut process = Process::start("gatepass", &mut command, folder);
         let ready = || {
             let answered = Connection::open(address)
@@ -159,7 +176,9 @@ fn serve(folder: &Path) -> (Process, SocketAddr) {
             (answered || process.ended().is_some()).then_some(answered)
         };
         if wait::until("the control plane to be ready", ready) {
-            return (process, address);
+            std::fs::write(folder.join("data").join(DATAPLANE), dataplane.to_string())
+                .expect("the data folder");
+            return (process, address, dataplane);
         }
         let said = process.errors();
         assert!(said.contains("cannot listen"), "the control plane ended: {said}");

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::client::{Response, get};
 use crate::process::Process;
-use crate::{artefacts, wait};
+use crate::{artefacts, control_plane, wait};
 
 /// How the shipped configuration is changed for a test. The default is as shipped, but for its ports.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,8 +61,8 @@ pub struct Envoy {
 }
 
 impl Envoy {
-    /// Starts Envoy on the data folder's ECDS file, with a certificate made as `gatepass run` makes it, and waits
-    /// until its listeners are open.
+    /// Starts Envoy on the data folder's ECDS file, with its report key and control plane if there are any, with a
+    /// certificate made as `gatepass run` makes it, and waits until its listeners are open.
     #[track_caller]
     pub fn start(data: &Path, changes: Changes) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -76,6 +76,9 @@ impl Envoy {
         command.arg("-c").arg(&configuration).arg("--admin-address-path").arg(&admin_file);
         command.args(["--disable-hot-restart", "--concurrency", "2", "--log-level", "warning"]);
         command.args(["--file-flush-interval-msec", "50"]);
+        if let Ok(key) = std::fs::read_to_string(data.join("report-key")) {
+            command.env("GATEPASS_REPORT_KEY", key.trim());
+        }
         let mut process = Process::start("envoy", &mut command, folder.path());
         let admin = wait::until("Envoy's admin port", || {
             assert!(process.ended().is_none(), "Envoy ended: {}", process.errors());
@@ -139,6 +142,7 @@ fn render(data: &Path, changes: Changes) -> String {
         http_port: 0,
         https_port: 0,
         admin_port: 0,
+        dataplane: control_plane::dataplane_of(data),
         ecds_file: &ecds_file,
         tls_dir: &tls_dir,
     };
@@ -146,7 +150,7 @@ fn render(data: &Path, changes: Changes) -> String {
     if let Some(upstream) = changes.upstream {
         replace_part(&mut text, "              routes:\n", "\n  - name: https\n", ROUTES);
         let cluster = CLUSTER.replace("PORT", &upstream.port().to_string());
-        replace_part(&mut text, "\noverload_manager:", "", &cluster);
+        replace_part(&mut text, "\n  clusters:\n", "", &cluster);
     }
     if changes.underscores_admitted {
         replace_part(&mut text, "headers_with_underscores_action: REJECT_REQUEST", "", "");
@@ -185,7 +189,7 @@ const CLUSTER: &str = "
     load_assignment:
       cluster_name: upstream
       endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: PORT}}}}]}]
-overload_manager:";
+";
 
 /// The virtual host's headers are on the filters' own replies too.
 fn tell_decision(text: &mut String) {

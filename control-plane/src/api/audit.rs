@@ -5,10 +5,10 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
 use super::extract::Query;
-use super::problem::Problem;
 use super::{Api, cursor};
 use crate::audit;
 use crate::callers::Caller;
+use crate::http::problem::Problem;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use super::problem::Problem;
+use crate::http::problem::Problem;
 use crate::tokens::Page;
 
 const DEFAULT_LIMIT: usize = 50;

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::body::Bytes;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -11,15 +10,14 @@ use gatepass::authorization::{self, Authorization};
 use serde::de::DeserializeOwned;
 
 use super::Api;
-use super::problem::Problem;
 use crate::callers::{self, Caller};
 use crate::domain::malformed::Malformed;
 use crate::error::{Error, Unauthenticated};
+use crate::http::body::{self, Bounds};
+use crate::http::problem::Problem;
 
-/// Largest body, in bytes.
-pub(super) const MAX_BODY: usize = 64 * 1024;
-/// How long a body may take.
-const BODY_TIME: Duration = Duration::from_secs(30);
+/// What a body may take.
+pub(super) const BODY: Bounds = Bounds { bytes: 64 * 1024, time: Duration::from_secs(30) };
 
 impl FromRequestParts<Api> for Caller {
     type Rejection = Problem;
@@ -55,51 +53,9 @@ pub(super) struct Json<T>(pub(super) T);
 impl<T: DeserializeOwned> FromRequest<Api> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            let detail = "send the body as Content-Type: application/json";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
-        }
-        let body = tokio::time::timeout(BODY_TIME, Bytes::from_request(request, api)).await;
-        let slow = || Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "the body took too long");
-        let body = body.map_err(|_| slow())?.map_err(|rejection| body_problem(rejection.status()))?;
-        Ok(Self(parse(&body).map_err(Error::from)?))
+    async fn from_request(request: Request, _: &Api) -> Result<Self, Problem> {
+        Ok(Self(body::json(request, BODY).await?))
     }
-}
-
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
-    // serde's derive would also take an array, its values for the fields by position.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        let problem = "the body must be a JSON object".to_owned();
-        return Err(Malformed { field: String::new(), problem });
-    }
-    let mut parser = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut parser)
-        .map_err(|error| malformed(&error.path().to_string(), error.inner()))?;
-    parser.end().map_err(|error| malformed("", &error))?;
-    Ok(value)
-}
-
-fn malformed(path: &str, error: &serde_json::Error) -> Malformed {
-    if error.is_data() {
-        return Malformed::new(path, error);
-    }
-    let problem = format!("the body is not JSON: line {}, column {}", error.line(), error.column());
-    Malformed { field: String::new(), problem }
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = value.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
-}
-
-fn body_problem(status: StatusCode) -> Problem {
-    if status == StatusCode::PAYLOAD_TOO_LARGE {
-        let detail = format!("a body has at most {MAX_BODY} bytes");
-        return Problem::new(status, "body_too_large", detail);
-    }
-    Problem::new(StatusCode::BAD_REQUEST, "invalid", "the body could not be read")
 }
 
 /// The query's parameters; unknown and repeated ones are refused.

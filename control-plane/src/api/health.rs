@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Api;
-use super::problem::Problem;
 use crate::error::Error;
+use crate::http::problem::Problem;
 
 /// The process answers.
 pub(super) async fn healthz() -> Json<Value> {

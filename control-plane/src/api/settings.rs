@@ -6,11 +6,11 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
 use super::extract::Json;
-use super::problem::Problem;
 use super::{Api, revision};
 use crate::callers::Caller;
 use crate::domain::settings::{Settings, SettingsPatch};
 use crate::error::Error;
+use crate::http::problem::Problem;
 use crate::settings;
 use crate::store::StoredSettings;
 

@@ -6,8 +6,8 @@ use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 
 use super::Api;
-use super::problem::Problem;
 use crate::callers::Caller;
+use crate::http::problem::Problem;
 use crate::snapshot;
 
 pub(super) async fn show_snapshot(

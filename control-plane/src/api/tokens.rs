@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::extract::{Json, Name, Query};
-use super::problem::Problem;
 use super::{Api, cursor, revision};
 use crate::callers::Caller;
 use crate::domain::token::State as TokenState;
+use crate::http::problem::Problem;
 use crate::tokens::{self, ListWish, NewToken, TokenView};
 
 #[derive(Serialize)]

@@ -6,9 +6,9 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
 use super::extract::{Json, Name, Query};
-use super::problem::Problem;
 use super::{Api, cursor, revision};
 use crate::callers::Caller;
+use crate::http::problem::Problem;
 use crate::users::{self, NewUser, UserPatch};
 
 pub(super) async fn create_user(

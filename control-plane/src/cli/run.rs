@@ -83,9 +83,12 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     if serve.initial_protected_paths.is_empty() && args.envoy_config == Path::new(DEMONSTRATION) {
         serve.initial_protected_paths.push(PROTECTED.to_owned());
     }
+    // Only the two programs that start here need to know this port.
+    serve.dataplane.dataplane_listen.get_or_insert(loopback(0));
     let mut control_plane = ControlPlane::start(serve).await?;
     let configuration = prepare(&args, &template, &control_plane.ready)?;
-    let mut child = child::start(&envoy, &configuration, &args.envoy_arguments)?;
+    let report_key = control_plane.ready.report_key.as_ref();
+    let mut child = child::start(&envoy, &configuration, report_key, &args.envoy_arguments)?;
 
     let ended = tokio::select! {
         served = until_serving(&args) => match served {
@@ -124,20 +127,23 @@ fn read_template(path: &Path) -> anyhow::Result<String> {
     })
 }
 
-fn needed_ports(args: &RunArgs) -> [ports::Needed; 4] {
+fn needed_ports(args: &RunArgs) -> Vec<ports::Needed> {
     let envoys =
         |port, purpose, flag, variable| ports::Needed { address: loopback(port), purpose, flag, variable };
-    [
-        ports::Needed {
-            address: args.serve.listen,
-            purpose: "the control plane",
-            flag: "--listen",
-            variable: "GATEPASS_LISTEN",
-        },
+    let control_planes =
+        |address, purpose, flag, variable| ports::Needed { address, purpose, flag, variable };
+    let reports = &args.serve.dataplane;
+    let stated = reports.dataplane_listen.filter(|_| reports.usage_reports).map(|address| {
+        control_planes(address, "the control plane", "--dataplane-listen", "GATEPASS_DATAPLANE_LISTEN")
+    });
+    let mut needed = vec![
+        control_planes(args.serve.listen, "the control plane", "--listen", "GATEPASS_LISTEN"),
         envoys(args.http_port, "the gate", "--http-port", "GATEPASS_HTTP_PORT"),
         envoys(args.https_port, "the gate by TLS", "--https-port", "GATEPASS_HTTPS_PORT"),
         envoys(args.admin_port, "Envoy's admin interface", "--admin-port", "GATEPASS_ADMIN_PORT"),
-    ]
+    ];
+    needed.extend(stated);
+    needed
 }
 
 /// Certificate and configuration for Envoy; returns the latter's file.
@@ -157,6 +163,7 @@ fn prepare(args: &RunArgs, template: &str, ready: &Ready) -> anyhow::Result<Path
         http_port: args.http_port,
         https_port: args.https_port,
         admin_port: args.admin_port,
+        dataplane: ready.dataplane,
         ecds_file: &ready.ecds_file,
         tls_dir: &folder,
     };

@@ -1,5 +1,7 @@
 //! `gatepass serve`.
 
+mod dataplane;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -11,9 +13,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::logging::{self, Level};
 use crate::api::{AllowedHosts, TrustedProxies};
-use crate::app::{self, Config, Server};
-use crate::connections::Limits;
+use crate::app::{self, Config, DataplaneListener, Listeners, Server};
+use crate::connections::Transport;
 use crate::data_folder::DataFolder;
+use crate::random::SystemRandom;
+use crate::report_key::ReportKey;
+pub use dataplane::DataplaneArgs;
 
 /// What `gatepass serve` takes.
 #[derive(Clone, Debug, Args)]
@@ -46,6 +51,9 @@ pub struct ServeArgs {
         value_name = "PATH,…"
     )]
     pub initial_protected_paths: Vec<String>,
+    /// Where and how proxies report.
+    #[command(flatten)]
+    pub dataplane: DataplaneArgs,
     /// Level of the log
     #[arg(
         long,
@@ -63,6 +71,10 @@ pub struct ServeArgs {
 pub struct Ready {
     /// Where REST listens.
     pub address: SocketAddr,
+    /// Where proxies report, if they do.
+    pub dataplane: Option<SocketAddr>,
+    /// The key with which they report, unless a certificate takes its place.
+    pub report_key: Option<ReportKey>,
     /// The data folder, absolute.
     pub data_dir: PathBuf,
     /// The file that Envoy watches, absolute.
@@ -85,7 +97,11 @@ pub async fn execute(args: ServeArgs) -> anyhow::Result<()> {
         }
         tracing::info!("stopping");
     };
-    serve(args, |ready| tracing::info!(address = %ready.address, "ready"), shutdown).await
+    let ready = |ready: Ready| {
+        let dataplane = ready.dataplane.map(tracing::field::display);
+        tracing::info!(address = %ready.address, dataplane, "ready");
+    };
+    serve(args, ready, shutdown).await
 }
 
 /// Serves until `shutdown`; calls `ready` once REST listens and the first configuration has been written.
@@ -98,11 +114,17 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     refuse_open_listener(&args)?;
+    let reports = &args.dataplane;
+    let transport = reports.usage_reports.then(|| reports.transport()).transpose()?;
     let module = module(&args.module)?;
     let folder = DataFolder::open_or_create(&args.data_dir)?;
     let lock = folder.lock()?;
-    let listener = listen(args.listen).await?;
+    let listener = listen(args.listen, "--listen").await?;
     let address = listener.local_addr()?;
+    let (dataplane, report_key) = match transport {
+        Some(transport) => listen_for_reports(reports, transport, &folder).await?,
+        None => (None, None),
+    };
     let data_dir = folder.path().to_owned();
     let default_file = || data_dir.join("envoy").join("gatepass.ecds.json");
     let ecds_file = args.ecds_file.map_or_else(|| Ok(default_file()), std::path::absolute)?;
@@ -116,11 +138,23 @@ pub async fn serve(
         proxies: TrustedProxies(args.trusted_proxies),
         hosts: AllowedHosts::new(args.public_hosts.into_iter().chain([listening])),
         initial_protected_paths: args.initial_protected_paths,
+        report: args.dataplane.report(),
     };
     let server = Server::set_up(app::open_for_server(folder).await?, config, lock).await?;
-    ready(Ready { address, data_dir, ecds_file, module });
-    server.run(listener, Limits::of_this_process(), shutdown).await;
+    let reports = dataplane.as_ref().map(|dataplane| dataplane.tcp.local_addr()).transpose()?;
+    ready(Ready { address, dataplane: reports, report_key, data_dir, ecds_file, module });
+    server.run(Listeners { rest: listener, dataplane }, shutdown).await;
     Ok(())
+}
+
+async fn listen_for_reports(
+    args: &DataplaneArgs,
+    transport: Transport,
+    folder: &DataFolder,
+) -> anyhow::Result<(Option<DataplaneListener>, Option<ReportKey>)> {
+    let tcp = listen(args.address(), "--dataplane-listen").await?;
+    let (access, key) = args.access(folder, &SystemRandom)?;
+    Ok((Some(DataplaneListener { tcp, transport, access }), key))
 }
 
 /// Tokens must not cross a network in clear.
@@ -146,9 +180,9 @@ fn module(path: &Path) -> anyhow::Result<PathBuf> {
     Ok(absolute)
 }
 
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}: stop what uses it, or give another address with --listen")
+        format!("cannot listen on {address}: stop what uses it, or give another address with {flag}")
     })
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use crate::data_folder::{FolderError, create_private_dir, folder_of, lock_file, write_private};
+use crate::report_key;
 use crate::snapshot::Snapshot;
 
 /// The file and the module that it names.
@@ -108,6 +109,9 @@ fn resource(module: &Path, snapshot: &Snapshot) -> Value {
                         "vm_id": "gatepass",
                         "runtime": "envoy.wasm.runtime.v8",
                         "code": {"local": {"filename": module.to_string_lossy()}},
+                        // The VM is given the report key by Envoy's own environment; here it would show in
+                        // /config_dump. A variable that is not set is left out.
+                        "environment_variables": {"host_env_keys": [report_key::VARIABLE]},
                     },
                     "configuration": {
                         "@type": "type.googleapis.com/google.protobuf.StringValue",

@@ -50,6 +50,7 @@ fn in_words_of_json(expected: &str) -> String {
         "a sequence" => "a list".to_owned(),
         "a map" => "an object".to_owned(),
         "u32" => format!("a whole number from 0 to {}", u32::MAX),
+        "u64" => "a whole number, not negative".to_owned(),
         other if other.starts_with("struct ") => "an object".to_owned(),
         other => other.to_owned(),
     }
@@ -87,6 +88,7 @@ mod tests {
                 "a",
                 "must be a whole number from 0 to 4294967295",
             ),
+            ("a", "invalid value: integer `-1`, expected u64", "a", "must be a whole number, not negative"),
             (".", "EOF while parsing an object at line 1 column 1", "", "EOF while parsing an object"),
         ] {
             let expected = Malformed { field: field.to_owned(), problem: problem.to_owned() };

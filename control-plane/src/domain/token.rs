@@ -5,6 +5,7 @@ use gatepass::token::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::address::IpList;
+use super::usage::LastUse;
 use super::user::Role;
 
 /// One token, with what is needed of its owner.
@@ -44,6 +45,8 @@ pub struct Token {
     pub revoked_at: Option<i64>,
     /// Who revoked it.
     pub revoked_by: Option<String>,
+    /// Its last use behind a proxy, as far as it was read and reported.
+    pub last_used: Option<LastUse>,
 }
 
 /// What has become of a token.

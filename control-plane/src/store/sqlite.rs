@@ -1,6 +1,7 @@
 //! The database in one SQLite file.
 
 mod audit;
+mod fleet;
 mod meta;
 mod tokens;
 mod users;
@@ -20,15 +21,20 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{Store, StoreError, StoredSettings, TokenFilter, Transaction, Version};
 use crate::domain::audit::{Entry, Head};
+use crate::domain::fleet::{Worker, WorkerKey};
 use crate::domain::settings::Settings;
 use crate::domain::token::Token;
+use crate::domain::usage::TokenUse;
 use crate::domain::user::User;
 
 /// How long a writer waits for a writer in another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTIONS: u32 = 8;
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "initial", include_str!("../../migrations/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "initial", include_str!("../../migrations/0001_initial.sql")),
+    (2, "usage", include_str!("../../migrations/0002_usage.sql")),
+];
 
 /// The database in one SQLite file.
 #[derive(Clone)]
@@ -193,6 +199,34 @@ impl Transaction for SqliteTransaction {
         tokens::revoke(&mut self.inner, id, at, by).await
     }
 
+    async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<u64> {
+        fleet::record_uses(&mut self.inner, uses).await
+    }
+
+    async fn last_sequence(&mut self, key: &WorkerKey) -> Result<Option<u64>> {
+        fleet::sequence(&mut self.inner, key).await
+    }
+
+    async fn put_worker(&mut self, worker: &Worker) -> Result<()> {
+        fleet::put(&mut self.inner, worker).await
+    }
+
+    async fn count_workers(&mut self) -> Result<u64> {
+        fleet::count(&mut self.inner).await
+    }
+
+    async fn workers(&mut self, since: i64, limit: u32) -> Result<Vec<Worker>> {
+        fleet::list(&mut self.inner, since, limit).await
+    }
+
+    async fn remove_workers(&mut self, before: i64) -> Result<u64> {
+        fleet::remove_silent(&mut self.inner, before).await
+    }
+
+    async fn remove_one_worker(&mut self, before: i64) -> Result<bool> {
+        fleet::remove_most_silent(&mut self.inner, before).await
+    }
+
     async fn audit_head(&mut self) -> Result<Head> {
         audit::head(&mut self.inner).await
     }
@@ -212,6 +246,14 @@ impl Transaction for SqliteTransaction {
     async fn commit(self: Box<Self>) -> Result<()> {
         Ok(self.inner.commit().await?)
     }
+}
+
+fn unsigned(value: i64) -> Result<u64> {
+    u64::try_from(value).map_err(|_| StoreError::Unreadable("number"))
+}
+
+fn signed(value: u64) -> Result<i64> {
+    i64::try_from(value).map_err(|_| StoreError::Unreadable("number"))
 }
 
 /// A statement that must have changed one row did not.

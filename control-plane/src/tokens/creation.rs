@@ -3,7 +3,7 @@
 use gatepass::token::PlainToken;
 use serde::Deserialize;
 
-use super::{TokenView, target};
+use super::{TokenRecord, TokenView, target};
 use crate::callers::Caller;
 use crate::change::{Change, Committed};
 use crate::context::Context;
@@ -184,10 +184,11 @@ pub(crate) async fn insert(
         control_plane: draft.control_plane,
         revoked_at: None,
         revoked_by: None,
+        last_used: None,
     };
     change.tx.insert_token(&token).await?;
-    let view = TokenView::new(&token, change.at());
-    change.record(Action::TokenCreated, target(&token), &(), &view);
+    let record = TokenRecord::new(&token, change.at());
+    change.record(Action::TokenCreated, target(&token), &(), &record);
     change.filter_sees_it();
     Ok((secret, token))
 }

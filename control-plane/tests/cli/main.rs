@@ -3,5 +3,6 @@
 
 mod commands;
 mod password;
+mod reports;
 mod start;
 mod support;

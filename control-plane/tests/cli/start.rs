@@ -24,6 +24,19 @@ fn a_start_that_fails_says_what_to_do() {
 
     let said = place.refusal(&["serve", "--listen", "0.0.0.0:0"]);
     assert!(said.contains("--trusted-proxy"), "{said}");
+    let said = place.refusal(&["serve", "--listen", "127.0.0.1:0", "--dataplane-listen", &taken]);
+    assert!(said.contains(&taken) && said.contains("--dataplane-listen"), "{said}");
+    let said = place.refusal(&["serve", "--listen", "127.0.0.1:0", "--dataplane-listen", "0.0.0.0:0"]);
+    assert!(said.contains("--dataplane-tls-certificate") && said.contains("--usage-reports"), "{said}");
+    for alone in ["--dataplane-tls-certificate", "--dataplane-tls-key", "--dataplane-client-ca"] {
+        let said = place.refusal(&["serve", alone, "file.pem"]);
+        assert!(said.contains("required") && said.contains("--dataplane-tls-"), "{alone}: {said}");
+    }
+    let pair = ["--dataplane-tls-certificate", "no.crt", "--dataplane-tls-key", "no.key"];
+    let said = place.refusal(&[&["serve"], &pair[..]].concat());
+    assert!(said.contains("no.key") && said.contains("--dataplane-tls-key"), "{said}");
+    assert!(!place.data().join("report-key").exists());
+
     let said = place.refusal(&["serve", "--module", "nosuch.wasm"]);
     assert!(said.contains("nosuch.wasm") && said.contains("make build"), "{said}");
     let said = place.refusal(&["serve", "--public-host", "a:b"]);
@@ -88,7 +101,8 @@ fn an_empty_variable_counts_as_unset() {
                 assert!(said.contains("name the Envoy binary"), "it got as far as this: {said}");
             }
             ["serve"] => {
-                command.args(["--listen", "127.0.0.1:0"]).envs(names.iter().map(|name| (name, "")));
+                command.args(["--listen", "127.0.0.1:0", "--dataplane-listen", "127.0.0.1:0"]);
+                command.envs(names.iter().map(|name| (name, "")));
                 stop(Place::started(command).0);
             }
             ["user", ..] => {

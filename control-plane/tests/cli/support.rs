@@ -28,6 +28,7 @@ impl Place {
             command.env_remove(name);
         }
         command.current_dir(self.folder.path()).env("GATEPASS_DATA_DIR", self.data());
+        command.env("GATEPASS_DATAPLANE_LISTEN", "127.0.0.1:0");
         command.env("GATEPASS_MODULE", "gatepass.wasm").args(arguments).stdin(Stdio::null());
         command
     }

@@ -4,9 +4,15 @@
 mod audit;
 mod authority;
 mod bodies;
+mod dataplane;
+mod dataplane_tls;
 mod delivery;
 mod edge;
 mod first_start;
+mod fleet;
+mod report_fields;
+mod reporter;
+mod reports;
 mod settings;
 mod support;
 mod tokens;

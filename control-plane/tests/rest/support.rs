@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use gatepass::config::wire::Report;
 use gatepass_control_plane::api::{self, AllowedHosts, TrustedProxies};
 use gatepass_control_plane::app::{self, Config, Server, StartError};
 use gatepass_control_plane::clock::Clock;
@@ -109,6 +110,7 @@ pub async fn server_in(folder: &Path, clock: Arc<TestClock>, paths: &[&str]) -> 
         proxies: TrustedProxies(vec!["10.9.0.0/16".parse().unwrap()]),
         hosts: AllowedHosts::new(["gate.example.com".to_owned()]),
         initial_protected_paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        report: Some(Report::default()),
     };
     let context = app::open_for_server(folder).await?;
     let context = Context { clock, passwords: PasswordHashing::cheap(), ..context };

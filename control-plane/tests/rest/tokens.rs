@@ -20,7 +20,7 @@ async fn a_new_token_shows_its_secret_once_and_opens_the_gate() {
         "id": id(&made), "user": "fred", "creator": "admin", "description": "nightly build",
         "created_at": "2026-11-22T09:00:00Z", "expires_at": "2027-05-22T09:00:00Z", "scope": "read_only",
         "allowed_ips": ["10.0.0.0/30"], "control_plane": false, "state": "active", "hint": &token[37..],
-        "revoked_at": null, "revoked_by": null,
+        "revoked_at": null, "revoked_by": null, "last_used": null,
     });
     assert_eq!(gate.get(&format!("/tokens/{}", id(&made)), &gate.admin).await.ok(200), shown);
     shown["token"] = json!(token);

@@ -9,16 +9,23 @@ use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
 
+use crate::report_key::{self, ReportKey};
+
 /// How long Envoy may take to end when it is asked to.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Starts `envoy` by way of this program itself, see [`become_envoy`].
+/// Starts `envoy` by way of this program itself, see [`become_envoy`], with the report key in its environment.
 ///
 /// To be called on the main thread: Linux ties the death signal to the thread that started the child.
 ///
 /// # Errors
 /// When there is no such program.
-pub fn start(envoy: &Path, configuration: &Path, extra: &[OsString]) -> anyhow::Result<Child> {
+pub fn start(
+    envoy: &Path,
+    configuration: &Path,
+    key: Option<&ReportKey>,
+    extra: &[OsString],
+) -> anyhow::Result<Child> {
     // The path by which this program was started may lead to a newer build by now.
     let itself = "/proc/self/exe";
     let mut command = Command::new(itself);
@@ -41,6 +48,9 @@ pub fn start(envoy: &Path, configuration: &Path, extra: &[OsString]) -> anyhow::
         command.args(["--log-level", "warning"]);
     }
     command.args(extra);
+    if let Some(key) = key {
+        command.env(report_key::VARIABLE, key.expose());
+    }
     // Ctrl-C reaches a whole process group: only the parent is to act on it.
     command.process_group(0).kill_on_drop(true).stdin(std::process::Stdio::null());
     command.spawn().with_context(|| format!("cannot start {itself}"))

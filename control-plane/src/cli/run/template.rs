@@ -3,6 +3,7 @@
 //! The file is edited as text, not as YAML: what the operator wrote, comments too, is what Envoy gets, and a place
 //! that is not found exactly once is an error instead of a port that silently stays as it was.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 /// What the copy is to contain.
@@ -14,11 +15,16 @@ pub struct Places<'a> {
     pub https_port: u16,
     /// Envoy's own admin interface.
     pub admin_port: u16,
+    /// Where the control plane takes reports; without it the place stays as it is.
+    pub dataplane: Option<SocketAddr>,
     /// The file that brings the filter, absolute.
     pub ecds_file: &'a Path,
     /// The folder of `tls.crt` and `tls.key`, absolute.
     pub tls_dir: &'a Path,
 }
+
+/// Where the shipped file has the control plane.
+const DATAPLANE: &str = "address: 127.0.0.1, port_value: 8081}";
 
 /// A configuration that cannot be filled in.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +50,7 @@ pub fn render(template: &str, places: &Places<'_>) -> Result<String, TemplateErr
     let file = |key: &str, path: &Path| Some(format!("{key}: {}", quoted(path.to_str()?)));
     let certificate = file("filename", &places.tls_dir.join("tls.crt")).ok_or(TemplateError::NotUnicode)?;
     let key = file("filename", &places.tls_dir.join("tls.key")).ok_or(TemplateError::NotUnicode)?;
-    let edits: [(&'static str, String); 6] = [
+    let mut edits: Vec<(&'static str, String)> = vec![
         ("port_value: 10000}", format!("port_value: {}}}", places.http_port)),
         ("port_value: 10443}", format!("port_value: {}}}", places.https_port)),
         ("port_value: 9901}", format!("port_value: {}}}", places.admin_port)),
@@ -55,6 +61,7 @@ pub fn render(template: &str, places: &Places<'_>) -> Result<String, TemplateErr
         ("filename: data/envoy/tls.crt", certificate),
         ("filename: data/envoy/tls.key", key),
     ];
+    edits.extend(places.dataplane.map(|listening| (DATAPLANE, socket_address(listening))));
     // Counted in the template, not in the copy: a new value may look like a place that comes later.
     let mut found = Vec::with_capacity(edits.len());
     for (place, value) in edits {
@@ -76,6 +83,16 @@ pub fn render(template: &str, places: &Places<'_>) -> Result<String, TemplateErr
     Ok(copy)
 }
 
+/// The address by which Envoy, on the same machine, reaches who listens on `listening`.
+fn socket_address(listening: SocketAddr) -> String {
+    let ip = match listening.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("address: {}, port_value: {}}}", quoted(&ip.to_string()), listening.port())
+}
+
 /// A YAML double-quoted scalar: JSON's strings are a subset (YAML 1.2 §1.2).
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
@@ -88,7 +105,8 @@ mod tests {
     const SHIPPED: &str = include_str!("../../../../envoy.yaml");
 
     fn places<'a>(ecds_file: &'a Path, tls_dir: &'a Path) -> Places<'a> {
-        Places { http_port: 10443, https_port: 9901, admin_port: 3, ecds_file, tls_dir }
+        let dataplane = Some("[::]:10000".parse().unwrap());
+        Places { http_port: 10443, https_port: 9901, admin_port: 3, dataplane, ecds_file, tls_dir }
     }
 
     #[test]
@@ -98,10 +116,19 @@ mod tests {
             .replace("port_value: 9901}", "port_value: 3}")
             .replace("port_value: 10443}", "port_value: 9901}")
             .replace("port_value: 10000}", "port_value: 10443}")
+            .replace("address: 127.0.0.1, port_value: 8081}", "address: \"::1\", port_value: 10000}")
             .replace("path: data/envoy/gatepass.ecds.json", r#"path: "/a \"b\"/{c}, d.json""#)
             .replace("filename: data/envoy/tls.crt", r#"filename: "/t/tls.crt""#)
             .replace("filename: data/envoy/tls.key", r#"filename: "/t/tls.key""#);
         assert_eq!(copy, expected);
+    }
+
+    #[test]
+    fn without_reports_the_place_of_the_control_plane_need_not_be_there() {
+        let template = SHIPPED.replace(DATAPLANE, "");
+        let with = places(Path::new("/d"), Path::new("/t"));
+        assert_eq!(render(&template, &with), Err(TemplateError::NotOnce { place: DATAPLANE, count: 0 }));
+        assert!(render(&template, &Places { dataplane: None, ..with }).is_ok());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use sqlx::{Row as _, SqliteConnection};
 
-use super::{Result, one_row};
+use super::{Result, one_row, unsigned};
 use crate::domain::settings::Settings;
 use crate::store::{StoreError, StoredSettings, Version};
 
@@ -53,8 +53,4 @@ pub(super) async fn replace_settings(db: &mut SqliteConnection, settings: &Setti
 
 fn json(settings: &Settings) -> Result<String> {
     serde_json::to_string(settings).map_err(|_| StoreError::Unreadable("settings value"))
-}
-
-fn unsigned(value: i64) -> Result<u64> {
-    u64::try_from(value).map_err(|_| StoreError::Unreadable("revision"))
 }

@@ -6,16 +6,35 @@ use sqlx::{Row as _, SqliteConnection};
 
 use super::Result;
 use crate::domain::token::{State, Token};
+use crate::domain::usage::LastUse;
 use crate::domain::user::Role;
 use crate::store::{StoreError, TokenFilter};
 
-/// Tokens joined with their owners, and the rest of the statement.
+/// Tokens joined with their owners and their last uses, and the rest of the statement.
 macro_rules! select {
     ($($rest:tt)+) => {
+        select_with!(
+            "l.used_at, l.ip AS used_ip, l.user_agent AS used_agent",
+            "LEFT JOIN token_uses l ON l.token_id = t.id ",
+            $($rest)+
+        )
+    };
+}
+
+/// The same without the last uses, for what reads every token.
+macro_rules! select_bare {
+    ($($rest:tt)+) => {
+        select_with!("NULL AS used_at, NULL AS used_ip, NULL AS used_agent", "", $($rest)+)
+    };
+}
+
+macro_rules! select_with {
+    ($used:literal, $join:literal, $($rest:tt)+) => {
         concat!(
             "SELECT t.id, t.sha256, t.user_id, u.name AS owner, u.role AS owner_role, u.active AS owner_active, ",
             "t.creator, t.description, t.created_at, t.expires_at, t.scope, t.allowed_ips, t.prefix, t.hint, ",
-            "t.control_plane, t.revoked_at, t.revoked_by FROM tokens t JOIN users u ON u.id = t.user_id ",
+            "t.control_plane, t.revoked_at, t.revoked_by, ", $used,
+            " FROM tokens t JOIN users u ON u.id = t.user_id ", $join,
             $($rest)+
         )
     };
@@ -67,8 +86,9 @@ pub(super) async fn list(db: &mut SqliteConnection, filter: &TokenFilter) -> Res
 }
 
 pub(super) async fn unrevoked(db: &mut SqliteConnection, expired_after: i64) -> Result<Vec<Token>> {
-    let sql =
-        select!("WHERE t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?) ORDER BY t.id");
+    let sql = select_bare!(
+        "WHERE t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > ?) ORDER BY t.id"
+    );
     let rows = sqlx::query(sql).bind(expired_after).fetch_all(db).await?;
     rows.iter().map(from_row).collect()
 }
@@ -156,5 +176,13 @@ fn from_row(row: &SqliteRow) -> Result<Token> {
         control_plane: row.try_get("control_plane")?,
         revoked_at: row.try_get("revoked_at")?,
         revoked_by: row.try_get("revoked_by")?,
+        last_used: last_use(row)?,
     })
+}
+
+fn last_use(row: &SqliteRow) -> Result<Option<LastUse>> {
+    let Some(at) = row.try_get("used_at")? else { return Ok(None) };
+    let ip: Option<&str> = row.try_get("used_ip")?;
+    let ip = ip.map(str::parse).transpose().map_err(|_| StoreError::Unreadable("address"))?;
+    Ok(Some(LastUse { at, ip, user_agent: row.try_get("used_agent")? }))
 }

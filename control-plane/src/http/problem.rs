@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// A problem's code, left on the reply for the log.
 #[derive(Clone, Copy)]
-pub(super) struct Code(pub(super) &'static str);
+pub(crate) struct Code(pub(crate) &'static str);
 
 /// An error as clients see it.
 #[derive(Debug)]
@@ -20,18 +20,18 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), field: None }
     }
 
     /// 400 for a field of the body or the query.
-    pub(super) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
         let problem = Self::new(StatusCode::BAD_REQUEST, "invalid", detail);
         Self { field: Some(field.into()).filter(|field| !field.is_empty() && field != "."), ..problem }
     }
 
     /// 500 with a fixed text; the cause is for the log.
-    pub(super) fn internal(cause: &str) -> Self {
+    pub(crate) fn internal(cause: &str) -> Self {
         tracing::error!(cause, "a request failed");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -90,10 +90,10 @@ impl IntoResponse for Problem {
     }
 }
 
-pub(super) async fn no_such_route() -> Problem {
+pub(crate) async fn no_such_route() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "no_such_route", "there is nothing at this path")
 }
 
-pub(super) async fn no_such_method() -> Problem {
+pub(crate) async fn no_such_method() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take this method")
 }
