@@ -1,6 +1,13 @@
 //! What the filter decides, written a second time, from the contract alone: plain, slow, and without a look at the
 //! filter. The rows below are those of the contract's table, in its order. `end_to_end/differential.rs` asks the real
 //! filter in the real Envoy the same questions and compares.
+//!
+//! Where the contract leaves room, the filter takes the stricter reading, and so does this:
+//! - every escape in a path is decoded (`docs/decisions/0003-decoded-paths.md`);
+//! - every `Authorization` must begin with a scheme, which a space or the end follows, or it is malformed ([`credentials`]);
+//! - a token counts as held in whatever decodes from base64, not under Basic alone ([`token::held`]);
+//! - the names of token headers are compared folded, as those of identity headers are;
+//! - `_method` is found in every spelling that some parser takes for it ([`scope`]).
 
 pub mod address;
 pub mod credentials;

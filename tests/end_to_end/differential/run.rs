@@ -111,7 +111,7 @@ impl Run {
         let (configuration, accepted) = match &push.content {
             Content::Valid(configuration) => {
                 let taken = self.enforced.offer(Policy::read(configuration));
-                assert_eq!(taken, push.taken, "generator and reference disagree about {push:?}");
+                assert_eq!(taken, push.taken, "the generator meant otherwise: {}", push.what);
                 (encode_push(configuration, FORMS[0]), Answered::Taken)
             }
             Content::Broken(text) => (string_value(text), Answered::Rejected),

@@ -135,11 +135,11 @@ pub fn entry(random: &mut Random, id: &str, secret: &str, scopes: &Value, now: u
     });
     if random.percent(50) {
         let near = now.saturating_add(random.below(5) as u64).saturating_sub(1);
-        let seconds = match random.below(8) {
+        let seconds = match random.below(10) {
             0 => 1,
             1 => 1_000_000_000,
             2 => 253_402_300_799,
-            3 => now + 86_400,
+            3..6 => now + 86_400,
             _ => near,
         };
         entry["expires_at"] = if random.percent(30) { json!(seconds as f64) } else { json!(seconds) };

@@ -29,6 +29,9 @@ pub fn headers(random: &mut Random, world: &World) -> Headers {
 }
 
 fn header(random: &mut Random, world: &World) -> (String, Vec<u8>) {
+    if random.percent(40) {
+        return right(random, world);
+    }
     let (token, user) = token(random, world);
     let configured = world.configuration()["settings"]["token_headers"].as_array();
     if random.percent(if configured.is_some() { 20 } else { 4 }) {
@@ -45,6 +48,17 @@ fn header(random: &mut Random, world: &World) -> (String, Vec<u8>) {
     };
     let value = if random.percent(15) { rescheme(random, value) } else { value };
     (random.recased("authorization"), value)
+}
+
+/// A token in force, as it should be sent.
+fn right(random: &mut Random, world: &World) -> (String, Vec<u8>) {
+    let known = *random.item(&world.known().0);
+    let names = world.configuration()["settings"]["token_headers"].as_array();
+    if let Some(names) = names.filter(|_| random.percent(25)) {
+        return (random.item(names).as_str().expect("a name").to_owned(), known.secret.clone().into_bytes());
+    }
+    let basic = random.percent(50).then(|| basic(&known.user, &known.secret));
+    ("Authorization".to_owned(), basic.unwrap_or_else(|| bearer(&known.secret)).into_bytes())
 }
 
 /// A secret and a user name to go with it: mostly those of a token in force.

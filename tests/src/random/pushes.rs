@@ -89,24 +89,24 @@ impl World {
     pub fn push(&mut self, now: u64) -> Push {
         let (epoch, highest) = self.place();
         match self.random.below(100) {
-            choice @ 0..70 => {
+            choice @ 0..66 => {
                 let what = self.change(choice, now);
                 let revision = highest + self.random.below(3) as u64;
                 self.next(what, &epoch, revision)
             }
-            70..75 => {
+            66..72 => {
                 self.change(self.made as usize % 70, now);
                 let epoch = format!("e-{}.{}", self.made, self.random.below(10));
                 let revision = self.random.below(3) as u64;
                 self.next("a new epoch", &epoch, revision)
             }
-            75..78 => {
+            72..76 => {
                 let epochs: Vec<(String, u64)> = self.highest.clone().into_iter().collect();
                 let (epoch, highest) = self.random.item(&epochs).clone();
                 self.change(0, now);
                 self.next("an epoch from before", &epoch, highest + 1)
             }
-            78..89 => self.stale(now),
+            76..90 => self.stale(now),
             _ => self.broken(&epoch, highest + 1, now),
         }
     }
@@ -117,8 +117,28 @@ impl World {
         (epoch, highest)
     }
 
+    /// Along with any change: a token that is about to end, and at times another value for one setting.
+    fn vary(&mut self, now: u64) {
+        let secret = configuration::secret(&mut self.random, &self.configuration);
+        let seconds = now + self.random.below(3) as u64;
+        self.tokens().retain(|token| token["id"] != "ending");
+        self.add("ending", secret, now);
+        let token = self.tokens().last_mut().and_then(Value::as_object_mut).expect("the new token");
+        token.retain(|field, _| matches!(field.as_str(), "id" | "sha256" | "user"));
+        token.insert("expires_at".to_owned(), json!(seconds));
+        if self.random.percent(40) {
+            let settings = configuration::settings(&mut self.random);
+            let settings: Vec<(&String, &Value)> = settings.as_object().into_iter().flatten().collect();
+            if !settings.is_empty() {
+                let (name, value) = self.random.item(&settings);
+                self.configuration["settings"][name.as_str()] = (*value).clone();
+            }
+        }
+    }
+
     /// Changes the configuration in force.
     fn change(&mut self, choice: usize, now: u64) -> &'static str {
+        self.vary(now);
         let count = self.tokens().len();
         match choice {
             0..25 if count > 0 => {
@@ -134,7 +154,7 @@ impl World {
                 self.tokens().remove(at);
                 "one token revoked"
             }
-            38..46 => {
+            38..44 => {
                 let all: Vec<Known> = self.known.values().cloned().collect();
                 let secret = self.random.item(&all).secret.clone();
                 let digest = token::digest(secret.as_bytes());
@@ -143,11 +163,11 @@ impl World {
                 self.add(&format!("again-{}", self.made), secret, now);
                 "an old token added again"
             }
-            46..56 => {
+            44..57 => {
                 self.configuration["settings"] = configuration::settings(&mut self.random);
                 "other settings"
             }
-            56..61 => {
+            57..61 => {
                 self.configuration["scopes"] = configuration::scopes(&mut self.random);
                 let scopes = self.configuration["scopes"].clone();
                 self.tokens()

@@ -100,7 +100,7 @@ pub fn request(random: &mut Random, world: &World) -> Sent {
         let name = random.recased(name);
         add(&mut headers, &name, random.pick(&["admin", "", "root, admin", "\u{e9}"]).as_bytes());
     }
-    if random.percent(6) {
+    if random.percent(9) {
         let mut name = random.pick(&OVERRIDES).to_owned();
         if random.percent(40) {
             let between = random.pick(&["_", ".", "-"]);
