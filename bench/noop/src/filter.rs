@@ -1,0 +1,45 @@
+//! A filter by the SDK's defaults, with the exports that the SDK gives every module.
+
+#[cfg(feature = "copy")]
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+#[cfg(feature = "copy")]
+use proxy_wasm::types::{BufferType, LogLevel};
+
+proxy_wasm::main! {{
+    proxy_wasm::set_root_context(|_| Box::new(Root));
+}}
+
+struct Root;
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    #[cfg(feature = "copy")]
+    fn on_configure(&mut self, size: usize) -> bool {
+        let start = hostcalls::get_current_time();
+        let copied = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size);
+        let end = hostcalls::get_current_time();
+        if let (Ok(start), Ok(Some(bytes)), Ok(end)) = (start, copied, end) {
+            let took = end.duration_since(start).unwrap_or_default();
+            let line = format!("gatepass-bench: copied in {} us: {} bytes", took.as_micros(), bytes.len());
+            let _ = hostcalls::log(LogLevel::Debug, &line);
+        }
+        true
+    }
+
+    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Http))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+struct Http;
+
+impl Context for Http {}
+
+impl HttpContext for Http {}
