@@ -1,0 +1,70 @@
+//! A fault of the host, whatever the module makes of it, lets no request through.
+//!
+//! The SDK traps on a status that it does not expect, and Envoy answers for a filter that has trapped; a status that it
+//! hands on is refused by the filter. Either way the request goes no further, and nothing admits it.
+
+use gatepass_second_host::gate::Answer;
+use gatepass_second_host::request::{Request, get};
+use serde_json::json;
+
+use crate::house::{check, gate, secret};
+
+/// Sends a request to a gate of its own, since a trap loses it.
+#[track_caller]
+fn fails(what: &str, request: Request) -> Answer {
+    let mut gate = gate(json!({"anonymous": "forward"}));
+    let answer = gate.send(&request);
+    assert!(!answer.forwarded, "{what}: {:?}", answer.decision());
+    let status = answer.reply.as_ref().map(|reply| reply.status);
+    assert!(
+        answer.trapped || answer.reset || status.is_none_or(|status| status >= 400),
+        "{what}: {status:?}"
+    );
+    answer
+}
+
+#[test]
+fn a_request_that_the_host_cannot_read_or_change_does_not_go_on() {
+    for function in [
+        "proxy_get_header_map_pairs",
+        "proxy_remove_header_map_value",
+        "proxy_replace_header_map_value",
+        "proxy_set_property",
+    ] {
+        let answer = fails(function, get("/rest/a").bearer(&secret("plain")).broken(function));
+        let admitted = answer.properties.iter().any(|(_, value)| value.starts_with("allow."));
+        assert!(!admitted, "{function}: the seatbelt would let it through");
+    }
+}
+
+#[test]
+fn an_open_path_is_no_way_around_a_fault() {
+    let forged = get("/open").header("x-gatepass-user", "admin");
+    let answer = fails("a forged header that stays", forged.broken("proxy_remove_header_map_value"));
+    assert!(answer.properties.iter().all(|(_, value)| !value.starts_with("allow.")));
+    fails("headers that cannot be read", get("/open").broken("proxy_get_header_map_pairs"));
+    fails("a decision that cannot be noted", get("/open").broken("proxy_set_property"));
+}
+
+#[test]
+fn a_host_that_fails_to_tell_the_address_fails_every_list() {
+    let mut gate = gate(json!({}));
+    let listed = || get("/rest/a").bearer(&secret("listed"));
+    let (sent, broken) = (listed(), listed().broken("proxy_get_property"));
+    let answers = (gate.send(&sent), gate.send(&broken));
+    check("told", &sent, &answers.0, "allow.token listed");
+    check("not told", &broken, &answers.1, "403 ip_not_allowed");
+}
+
+#[test]
+fn a_refusal_that_cannot_be_sent_keeps_the_request_back() {
+    let answer = fails("no reply", get("/rest/a").authorization("").broken("proxy_send_local_response"));
+    assert_eq!((answer.decision(), answer.reply.is_none()), (Some("refuse.authorization_malformed"), true));
+}
+
+#[test]
+fn trailers_that_cannot_be_cleaned_do_not_go_on() {
+    let sent = get("/rest/a").trailer("x-gatepass-user", "admin");
+    assert!(gate(json!({"anonymous": "forward"})).send(&sent).forwarded, "the test can fail");
+    fails("a forged trailer that stays", sent.broken("proxy_remove_header_map_value"));
+}
