@@ -154,7 +154,7 @@ fn other(random: &mut Random, user: &str) -> Vec<u8> {
 
 fn malformed(random: &mut Random, token: &str, user: &str) -> Vec<u8> {
     let encoded = STANDARD.encode(format!("{user}:{token}"));
-    let text = match random.below(28) {
+    let text = match random.below(32) {
         0 => String::new(),
         1 => "Bearer".to_owned(),
         2 => "Basic".to_owned(),
@@ -180,6 +180,10 @@ fn malformed(random: &mut Random, token: &str, user: &str) -> Vec<u8> {
         22 => format!("Basic {encoded} x"),
         23 => format!("Basic {encoded},Basic {encoded}"),
         24 => format!("Basic {}", &encoded[..encoded.len() - 1]),
+        28 => basic(user, "p\u{85}w"),
+        29 => basic(&format!("{user}\u{85}"), token),
+        30 => basic(user, "p\u{a0}w\u{2028}"),
+        31 => basic(user, &format!("{token}\u{80}")),
         25 => bearer(&"x".repeat(8182 + random.below(6))),
         26 => format!("Custom {}", "x".repeat(8182 + random.below(6))),
         _ => {

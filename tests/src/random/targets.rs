@@ -11,7 +11,7 @@ const METHODS: [&str; 17] = [
     "GET", "GET", "GET", "GET", "GET", "HEAD", "OPTIONS", "POST", "POST", "POST", "PUT", "DELETE", "PATCH",
     "PROPFIND", "REPORT", "SEARCH", "PURGE",
 ];
-const ENDS: [&str; 60] = [
+const ENDS: [&str; 63] = [
     "",
     "",
     "",
@@ -72,8 +72,11 @@ const ENDS: [&str; 60] = [
     "/in/a",
     "/api/2/search",
     "/%e2%80%ae",
+    "/%c2%85",
+    "/%c2%80x",
+    "/%ef%bf%bf",
 ];
-const QUERIES: [&str; 30] = [
+const QUERIES: [&str; 49] = [
     "?",
     "?a=b",
     "?a=/../b",
@@ -103,6 +106,25 @@ const QUERIES: [&str; 30] = [
     "?method=PUT",
     "?a=?_method=PUT",
     "?&&_method=x",
+    "?__method=x",
+    "?_method%00=x",
+    "?_method%00y=x",
+    "?_method.x=y",
+    "?_method%20=PUT",
+    "?%09_method=PUT",
+    "?_%6d%65thod=x",
+    "?a[_method]=x",
+    "?-method=x",
+    "?_Method%5B=x",
+    "?%20.method=x",
+    "?_method%5D=x",
+    "?%c2%a0_method=x",
+    "?_method+=x",
+    "?%00_method=x",
+    "?%0a_method=x",
+    "?_method:x=y",
+    "?_%2525method=x",
+    "?_m%e9thod=x",
     "?_method%5B%5D=PUT",
 ];
 

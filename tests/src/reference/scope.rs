@@ -30,13 +30,17 @@ impl Rule {
 }
 
 /// Whether the query has a parameter that some parser takes for `_method`: after `&` or `;`, escaped, in any case, with
-/// blanks before it, as an array (`_method[]`), or with what PHP turns into an underscore.
+/// blanks before it, as an array (`_method[]`), in brackets itself (`[_method]`, to Express and older Racks), cut short
+/// by a NUL, or with what PHP turns into an underscore.
 fn overrides_method(target: &[u8]) -> bool {
     let Some(start) = target.iter().position(|byte| *byte == b'?') else { return false };
     target[start + 1..].split(|byte| matches!(byte, b'&' | b';')).any(|parameter| {
         let name = parameter.split(|byte| *byte == b'=').next().unwrap_or_default();
         let name = decoded(name);
-        let name = name.trim_ascii().split(|byte| *byte == b'[').next().unwrap_or_default();
+        let name = name.trim_ascii_start();
+        let (name, ends): (&[u8], &[u8]) =
+            name.strip_prefix(b"[").map_or((name, b"[\0"), |name| (name, b"]\0"));
+        let name = name.split(|byte| ends.contains(byte)).next().unwrap_or_default();
         let name: Vec<u8> = name.iter().map(|b| if b". ".contains(b) { b'_' } else { *b }).collect();
         name.eq_ignore_ascii_case(b"_method")
     })

@@ -115,7 +115,9 @@ fn a_scope_admits_what_it_says_and_nothing_in_disguise() {
         ("POST /rest/api/2/searches", None, "refuse.scope_exceeded"),
         ("POST /rest/api/2/search/;", None, "refuse.scope_exceeded"),
         ("GET /?a=b&%5Fmethod=PUT", None, "refuse.scope_exceeded"),
+        ("GET /?[_method]=PUT", None, "refuse.scope_exceeded"),
         ("GET /?a=_method", None, "allow.token"),
+        ("GET /?a[_method]=PUT", None, "allow.token"),
         ("GET /", Some(("X_HTTP_Method", "PUT")), "refuse.scope_exceeded"),
     ] {
         let mut headers = vec![("Authorization", known.as_str())];
