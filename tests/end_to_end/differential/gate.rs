@@ -47,7 +47,7 @@ pub struct Gate {
     pub envoy: Envoy,
     module: PathBuf,
     versions: u64,
-    last_taken: Value,
+    last: (Value, Answered),
     data: TempDir,
 }
 
@@ -67,7 +67,7 @@ impl Gate {
             ..Changes::default()
         };
         let envoy = Envoy::start(data.path(), changes);
-        Self { envoy, module, versions: 1, last_taken: first, data }
+        Self { envoy, module, versions: 1, last: (first, Answered::Taken), data }
     }
 
     /// Pushes, and returns when what Envoy makes of it holds on every worker.
@@ -76,9 +76,9 @@ impl Gate {
     /// filter is configured on a worker by an earlier message in the same queue, so that each has then run
     /// `on_configure` too. A rejected configuration is not sent to any worker (and counts as `config_reload` as well).
     pub fn push(&mut self, configuration: Value) -> Answered {
-        if configuration == self.last_taken {
-            // Envoy compares, and does nothing.
-            return Answered::Taken;
+        if configuration == self.last.0 {
+            // Envoy compares it with what it got last, be it a rejected one, and does nothing.
+            return self.last.1;
         }
         let before = COUNTS.map(|name| self.count(name));
         self.versions += 1;
@@ -89,9 +89,7 @@ impl Gate {
                 let taken = success > before[0] && reload > before[1];
                 if rejected > before[2] { Some(Answered::Rejected) } else { taken.then_some(Answered::Taken) }
             });
-        if answered == Answered::Taken {
-            self.last_taken = configuration;
-        }
+        self.last = (configuration, answered);
         answered
     }
 
