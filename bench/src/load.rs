@@ -143,3 +143,52 @@ fn check(status: u16, expected: u16) -> anyhow::Result<()> {
     ensure!(status == expected, "Envoy answered {status} where {expected} was due");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Answers each request on one connection, and the one of that number only after `stall`.
+    fn server(stalled: usize, stall: Duration) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut buffer = [0; 1024];
+            for number in 0.. {
+                if stream.read(&mut buffer).unwrap() == 0 {
+                    return;
+                }
+                if number == stalled {
+                    std::thread::sleep(stall);
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok\n").unwrap();
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn a_stall_is_seen_by_every_request_that_was_due_in_it() {
+        let (interval, stall) = (Duration::from_millis(1), Duration::from_millis(100));
+        let mut requests = Requests::default();
+        requests.add("/", "Bearer none");
+        let mut client = Client::open(server(20, stall), 1, 200).unwrap();
+        let mut latencies = Vec::new();
+        client.open_loop(&requests, interval, during(Duration::from_millis(200)), &mut latencies).unwrap();
+        let long = latencies.iter().filter(|latency| **latency >= stall / 2).count();
+        assert!(long >= 50, "{long} requests were due in the first half of the stall");
+        assert!(latencies.len() >= 200, "{} requests were due", latencies.len());
+    }
+
+    #[test]
+    fn another_status_ends_the_measurement() {
+        let mut requests = Requests::default();
+        requests.add("/", "Bearer none");
+        let mut client = Client::open(server(0, Duration::ZERO), 1, 403).unwrap();
+        assert!(client.closed(&requests, 0, 10).is_err());
+    }
+}

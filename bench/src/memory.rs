@@ -82,11 +82,7 @@ fn grow(
     for push in 1..=pushes {
         pushed.prepare(&mut configuration, random)?.publish()?;
         let due = before + push as u64;
-        wait_for(
-            "a push to be taken",
-            PATIENCE,
-            || Ok((envoy.taken(pushed.name())? >= due).then_some(())),
-        )?;
+        wait_for("a push to be taken", PATIENCE, || Ok((envoy.taken(pushed.name())? >= due).then_some(())))?;
         if LOOKS.contains(&push) {
             after.push((push, envoy.resident_bytes()?));
         }

@@ -54,18 +54,19 @@ fn compared(out: &mut String, results: &Results) -> std::fmt::Result {
     let rate = results.latency.as_ref().map_or(0.0, |latency| latency.rate);
     writeln!(
         out,
-        "Microseconds a request: the worker's CPU (median of the rounds), what is added to the bare listener"
+        "Microseconds a request: CPU of all of Envoy and of its worker (medians of the rounds), what the worker's is"
     )?;
-    writeln!(out, "(median and quartiles, paired by round), and latency at {rate:.0} requests a second.\n")?;
+    writeln!(out, "above the bare listener's (median and quartiles, paired by round), and latency at")?;
+    writeln!(out, "{rate:.0} requests a second.\n")?;
     writeln!(
         out,
-        "{:38} {:>7} {:>7} {:>15} {:>7} {:>8} {:>8}",
-        "", "CPU", "added", "quartiles", "x no-op", "p50", "p99"
+        "{:34} {:>7} {:>7} {:>7} {:>15} {:>8} {:>7} {:>7}",
+        "", "Envoy", "worker", "added", "quartiles", "/ no-op", "p50", "p99"
     )?;
     let noop = cpu.added_quartiles("noop").median;
     for variant in &results.variants {
         let Some(taken) = cpu.of(&variant.key) else { continue };
-        let worker = median(&taken.worker_us);
+        let (process, worker) = (median(&taken.process_us), median(&taken.worker_us));
         let Quartiles { q1, median: added, q3 } = cpu.added_quartiles(&variant.key);
         let (p50, p99) = waited(results, variant);
         let (quartiles, times) = match variant.key.as_str() {
@@ -73,7 +74,8 @@ fn compared(out: &mut String, results: &Results) -> std::fmt::Result {
             _ => (format!("{q1:.2} to {q3:.2}"), format!("{:.2}", added / noop)),
         };
         let label = &variant.label;
-        writeln!(out, "{label:38} {worker:>7.2} {added:>7.2} {quartiles:>15} {times:>7} {p50:>8} {p99:>8}")?;
+        write!(out, "{label:34} {process:>7.2} {worker:>7.2} {added:>7.2} {quartiles:>15} {times:>8}")?;
+        writeln!(out, " {p50:>7} {p99:>7}")?;
     }
     if let Some(server) = cpu.of("ext-authz") {
         let server = median(&server.server_us);

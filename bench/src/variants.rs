@@ -91,7 +91,8 @@ pub fn all(sizes: &[usize]) -> Vec<Variant> {
     ];
     for size in sizes {
         let listener = gatepass_listener(*size);
-        let label = |what: &str| format!("Gatepass, {} tokens, {what}", grouped(*size));
+        let plural = if *size == 1 { "" } else { "s" };
+        let label = |what: &str| format!("Gatepass, {} token{plural}, {what}", grouped(*size));
         rows.push(Variant::new(&label("Bearer"), &listener, Bearer, *size));
         rows.push(Variant::new(&label("Basic"), &listener, Basic, *size));
         rows.push(Variant::new(&label("refused"), &listener, Unknown, *size));
