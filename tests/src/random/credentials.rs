@@ -37,7 +37,8 @@ fn header(random: &mut Random, world: &World) -> (String, Vec<u8>) {
     if random.percent(if configured.is_some() { 20 } else { 4 }) {
         let configured = configured.filter(|_| random.percent(90));
         let name = configured.map_or(TOKEN_HEADERS[0], |names| random.item(names).as_str().expect("a name"));
-        return (random.recased(name), token_header(random, &token));
+        let name = if random.percent(10) { name.replace(['-', '.'], "_") } else { name.to_owned() };
+        return (random.recased(&name), token_header(random, &token));
     }
     let value = match random.below(100) {
         0..28 => bearer(&token).into_bytes(),
