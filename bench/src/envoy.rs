@@ -14,7 +14,7 @@ use crate::bootstrap::Bootstrap;
 use crate::child::Child;
 use crate::clock::wait_for;
 use crate::log::Log;
-use crate::machine::{Processors, pin};
+use crate::machine::{Processors, pin, real_time};
 
 /// Long enough for the largest configuration in its slowest form.
 pub const PATIENCE: Duration = Duration::from_secs(180);
@@ -85,6 +85,7 @@ impl Envoy {
         }
         for number in 0..workers {
             let thread = accounting::thread_named(self.id(), &format!("wrk:worker_{number}"))?;
+            real_time(thread);
             self.workers.push(thread);
         }
         pin(self.workers.first().copied(), processors.worker)

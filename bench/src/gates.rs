@@ -11,7 +11,7 @@ use crate::clock::wait_for;
 use crate::ecds::{API_KEY_AUTH, Discovered, Form, WASM, wasm};
 use crate::envoy::{Envoy, Program};
 use crate::http::Connection;
-use crate::machine::pin;
+use crate::machine::{pin, real_time};
 use crate::proto::{ApiKeyAuth, Credential, Forwarding, KeySource};
 use crate::random::Random;
 use crate::tokens::Tokens;
@@ -133,6 +133,7 @@ fn start_server(program: &Program, tokens: &Path) -> anyhow::Result<(Child, std:
     })?;
     for thread in crate::accounting::threads(server.id())? {
         pin(Some(thread), program.processors.others)?;
+        real_time(thread);
     }
     Ok((server, address))
 }

@@ -46,10 +46,17 @@ pub fn pin(thread: Option<u32>, cpu: usize) -> anyhow::Result<()> {
     sched_setaffinity(pid, &set).with_context(|| format!("cannot bind a thread to processor {cpu}"))
 }
 
-/// While it lives, the calling thread is woken on time: with real-time priority if the system grants it (to root), and
-/// with timers that are not rounded. Otherwise a busy main thread of Envoy on the same processor would delay the load
-/// and look like latency.
+/// Has a thread run whenever it can, before all that is not real-time, if the system grants that (to root). What it
+/// starts is as usual.
+///
+/// For what is measured or measures: where other programs are busy, Linux would make both wait for them.
+pub fn real_time(thread: u32) -> bool {
+    chrt(&["--reset-on-fork", "--fifo", "--pid", "1"], thread)
+}
+
+/// While it lives, the calling thread has real-time priority, if it is granted, and timers that are not rounded.
 pub struct OnTime {
+    thread: u32,
     granted: bool,
 }
 
@@ -57,7 +64,8 @@ impl OnTime {
     /// For the calling thread.
     pub fn start() -> Self {
         let _ = set_current_timer_slack(NonZeroU64::new(1));
-        Self { granted: chrt(&["--reset-on-fork", "--fifo", "--pid", "1"]) }
+        let thread = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
+        Self { thread, granted: real_time(thread) }
     }
 
     /// Whether real-time priority was granted.
@@ -69,15 +77,14 @@ impl OnTime {
 impl Drop for OnTime {
     fn drop(&mut self) {
         if self.granted {
-            chrt(&["--other", "--pid", "0"]);
+            chrt(&["--other", "--pid", "0"], self.thread);
         }
     }
 }
 
-fn chrt(arguments: &[&str]) -> bool {
-    let thread = rustix::thread::gettid().as_raw_nonzero().to_string();
+fn chrt(arguments: &[&str], thread: u32) -> bool {
     let mut command = Command::new("chrt");
-    command.args(arguments).arg(thread).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(arguments).arg(thread.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 

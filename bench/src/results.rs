@@ -29,7 +29,7 @@ pub struct Results {
     pub machine: Facts,
     /// Which processor did what.
     pub processors: Processors,
-    /// Whether the load generator had real-time priority.
+    /// Whether the load generator, Envoy's worker and the ext_authz server had real-time priority.
     pub real_time: bool,
     /// How much processor time others on this machine had during the comparison, as a share of one processor.
     pub others_busy: f64,
