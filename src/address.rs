@@ -55,6 +55,11 @@ impl Range {
     }
 }
 
+/// A range as text: a single address without its prefix length.
+pub fn show(net: IpNet) -> String {
+    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
+}
+
 /// Why an entry was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidRange;

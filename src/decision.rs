@@ -173,7 +173,7 @@ fn judge<'a>(
         return refuse(Refusal::AuthorizationMalformed);
     }
     let source = LazySource::new(around);
-    if !source.is_admitted_by(&policy.allowed_ips) {
+    if !policy.allowed_ips.is_empty() && !policy.allowed_ips.admits(source.address()) {
         return refuse(Refusal::IpNotAllowed);
     }
     if let Some(entry) = presented.find(policy) {
@@ -195,21 +195,21 @@ fn judge<'a>(
 /// The token's own checks, in their order.
 fn judge_token<'a, S: Surroundings>(
     policy: &'a Policy,
-    entry: &'a Entry,
+    entry: Entry<'a>,
     request: Request<'a>,
     path: &RequestPath<'_>,
     source: &LazySource<'_, S>,
     remove: &mut Vec<&'a str>,
 ) -> Verdict<'a> {
-    if let Some(reason) = token_refusal(policy, entry, request, path, source) {
-        return Verdict::Refuse { reason, token_id: Some(&entry.id) };
+    if let Some(reason) = token_refusal(policy, &entry, request, path, source) {
+        return Verdict::Refuse { reason, token_id: Some(entry.id) };
     }
     if !policy.forward_authorization {
         credentials::names(policy, request).for_each(|name| push_once(remove, name));
     }
     Verdict::Allow(Allow::Token(Identity {
-        user: &entry.user,
-        token_id: &entry.id,
+        user: entry.user,
+        token_id: entry.id,
         user_header: policy.user_header.as_str(),
         token_id_header: policy.token_id_header.as_str(),
     }))
@@ -217,7 +217,7 @@ fn judge_token<'a, S: Surroundings>(
 
 fn token_refusal<S: Surroundings>(
     policy: &Policy,
-    entry: &Entry,
+    entry: &Entry<'_>,
     request: Request<'_>,
     path: &RequestPath<'_>,
     source: &LazySource<'_, S>,
@@ -228,12 +228,12 @@ fn token_refusal<S: Surroundings>(
     if entry.expires_at.is_some_and(|end| source.around.now().is_none_or(|now| has_expired(now, end))) {
         return Some(Refusal::TokenExpired);
     }
-    if !source.is_admitted_by(&entry.allowed_ips) {
+    if !entry.allowed_ips.is_empty() && !entry.allowed_ips.admits(source.address()) {
         return Some(Refusal::IpNotAllowed);
     }
     // A scope that the policy does not hold admits nothing; `Policy::parse` leaves none such.
     let within =
-        entry.scope.is_none() || policy.scope_of(entry).is_some_and(|scope| scope.admits(&request, path));
+        entry.scope.is_none_or(|name| policy.scope(name).is_some_and(|scope| scope.admits(&request, path)));
     (!within).then_some(Refusal::ScopeExceeded)
 }
 
@@ -258,8 +258,8 @@ impl<'s, S: Surroundings> LazySource<'s, S> {
         Self { around, address: OnceCell::new() }
     }
 
-    fn is_admitted_by(&self, list: &crate::address::AllowList) -> bool {
-        list.is_empty() || list.admits(*self.address.get_or_init(|| self.around.source_address()))
+    fn address(&self) -> Option<IpAddr> {
+        *self.address.get_or_init(|| self.around.source_address())
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::policy::{LoadError, Policy, Version};
+use crate::compact::Held;
+use crate::policy::{Draft, LoadError, Policy, Version};
+use crate::source::Source;
 
 /// Epochs that are remembered: the control plane begins one at each of its starts.
 const REMEMBERED_EPOCHS: usize = 1024;
@@ -11,6 +13,8 @@ const REMEMBERED_EPOCHS: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Instance {
     policy: Option<Rc<Policy>>,
+    /// What the next configuration need not read again.
+    held: Held,
     newest: Vec<Version>,
 }
 
@@ -42,27 +46,35 @@ impl Instance {
     ///
     /// # Errors
     /// The first field at fault, or a lack of memory; what was enforced before stays.
-    pub fn offer(&mut self, json: Vec<u8>) -> Result<Offer, LoadError> {
-        let policy = Policy::load(json)?;
-        let offered = policy.version();
-        if let Some(known) = self.newest.iter_mut().find(|known| known.epoch == offered.epoch) {
-            if offered.revision < known.revision {
-                return Ok(Offer::Stale { newest: known.revision });
-            }
-            known.revision = offered.revision;
-        } else {
-            if self.newest.len() >= REMEMBERED_EPOCHS {
-                self.newest.remove(0);
-            }
-            self.newest.push(offered.clone());
+    pub fn offer(&mut self, source: &(impl Source + ?Sized)) -> Result<Offer, LoadError> {
+        let draft = Draft::read(source)?;
+        let offered = draft.version();
+        if let Some(known) = self.newest.iter().find(|known| known.epoch == offered.epoch)
+            && offered.revision < known.revision
+        {
+            return Ok(Offer::Stale { newest: known.revision });
         }
+        let policy = draft.finish(source, &mut self.held)?;
+        self.remember(policy.version());
         self.policy = Some(Rc::new(policy));
         Ok(Offer::Enforced)
+    }
+
+    fn remember(&mut self, enforced: &Version) {
+        if let Some(known) = self.newest.iter_mut().find(|known| known.epoch == enforced.epoch) {
+            known.revision = enforced.revision;
+            return;
+        }
+        if self.newest.len() >= REMEMBERED_EPOCHS {
+            self.newest.remove(0);
+        }
+        self.newest.push(enforced.clone());
     }
 
     /// Refuses every request until a configuration is taken: for faults that are not the configuration's.
     pub fn fail(&mut self) {
         self.policy = None;
+        self.held = Held::default();
     }
 }
 
@@ -82,40 +94,40 @@ mod tests {
     fn a_lower_revision_is_ignored_and_an_equal_or_higher_one_taken() {
         let mut instance = Instance::default();
         assert_eq!(enforced(&instance), None);
-        assert_eq!(instance.offer(configuration("a", 17)), Ok(Offer::Enforced));
-        assert_eq!(instance.offer(configuration("a", 16)), Ok(Offer::Stale { newest: 17 }));
+        assert_eq!(instance.offer(configuration("a", 17).as_slice()), Ok(Offer::Enforced));
+        assert_eq!(instance.offer(configuration("a", 16).as_slice()), Ok(Offer::Stale { newest: 17 }));
         assert_eq!(enforced(&instance), Some(("a".into(), 17)));
-        assert_eq!(instance.offer(configuration("a", 17)), Ok(Offer::Enforced));
-        assert_eq!(instance.offer(configuration("a", 18)), Ok(Offer::Enforced));
+        assert_eq!(instance.offer(configuration("a", 17).as_slice()), Ok(Offer::Enforced));
+        assert_eq!(instance.offer(configuration("a", 18).as_slice()), Ok(Offer::Enforced));
         assert_eq!(enforced(&instance), Some(("a".into(), 18)));
     }
 
     #[test]
     fn a_new_epoch_starts_anew_and_going_back_does_not() {
         let mut instance = Instance::default();
-        instance.offer(configuration("a", 17)).unwrap();
-        assert_eq!(instance.offer(configuration("b", 1)), Ok(Offer::Enforced));
-        assert_eq!(instance.offer(configuration("a", 16)), Ok(Offer::Stale { newest: 17 }));
+        instance.offer(configuration("a", 17).as_slice()).unwrap();
+        assert_eq!(instance.offer(configuration("b", 1).as_slice()), Ok(Offer::Enforced));
+        assert_eq!(instance.offer(configuration("a", 16).as_slice()), Ok(Offer::Stale { newest: 17 }));
         assert_eq!(enforced(&instance), Some(("b".into(), 1)));
     }
 
     #[test]
     fn a_broken_configuration_leaves_the_last_good_one() {
         let mut instance = Instance::default();
-        instance.offer(configuration("a", 1)).unwrap();
-        assert!(instance.offer(b"{}".to_vec()).is_err());
+        instance.offer(configuration("a", 1).as_slice()).unwrap();
+        assert!(instance.offer(b"{}".as_slice()).is_err());
         assert_eq!(enforced(&instance), Some(("a".into(), 1)));
     }
 
     #[test]
     fn after_a_fault_nothing_is_enforced_until_a_configuration_is_taken() {
         let mut instance = Instance::default();
-        instance.offer(configuration("a", 1)).unwrap();
+        instance.offer(configuration("a", 1).as_slice()).unwrap();
         instance.fail();
         assert_eq!(enforced(&instance), None);
-        assert_eq!(instance.offer(configuration("a", 0)), Ok(Offer::Stale { newest: 1 }));
+        assert_eq!(instance.offer(configuration("a", 0).as_slice()), Ok(Offer::Stale { newest: 1 }));
         assert_eq!(enforced(&instance), None);
-        assert_eq!(instance.offer(configuration("a", 1)), Ok(Offer::Enforced));
+        assert_eq!(instance.offer(configuration("a", 1).as_slice()), Ok(Offer::Enforced));
         assert_eq!(enforced(&instance), Some(("a".into(), 1)));
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod authorization;
+pub mod compact;
 pub mod config;
 pub mod decision;
 pub mod headers;
@@ -17,5 +18,6 @@ pub mod policy;
 pub mod reply;
 pub mod request;
 pub mod scope;
+pub mod source;
 pub mod table;
 pub mod token;

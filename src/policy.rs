@@ -2,14 +2,14 @@
 
 mod load;
 
-pub use load::LoadError;
+pub use load::{Draft, LoadError, MAX_BYTES, MAX_TOKEN_IPS, MAX_TOKENS};
 
 use crate::address::AllowList;
 pub use crate::config::wire::Mode;
 use crate::headers::HeaderName;
 use crate::path::PathPrefix;
 use crate::scope::Scope;
-use crate::table::{Entry, Table};
+use crate::table::Table;
 use crate::token::Prefix;
 
 /// Which of the control plane's states a policy is.
@@ -35,7 +35,8 @@ pub struct Policy {
     pub(crate) forward_authorization: bool,
     pub(crate) token_headers: Vec<HeaderName>,
     pub(crate) token_prefixes: Vec<Prefix>,
-    pub(crate) scopes: Vec<Scope>,
+    /// By name, in order.
+    pub(crate) scopes: Vec<(String, Scope)>,
     pub(crate) table: Table,
     pub(crate) reports: bool,
 }
@@ -56,8 +57,14 @@ impl Policy {
         self.reports
     }
 
-    /// The scope of an entry of this policy's table.
-    pub(crate) fn scope_of(&self, entry: &Entry) -> Option<&Scope> {
-        entry.scope.and_then(|index| self.scopes.get(index))
+    /// The scope of this name.
+    pub(crate) fn scope(&self, name: &str) -> Option<&Scope> {
+        let at = self.scopes.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
+        self.scopes.get(at).map(|(_, scope)| scope)
+    }
+
+    /// The tokens.
+    pub fn table(&self) -> &Table {
+        &self.table
     }
 }

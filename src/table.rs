@@ -1,71 +1,154 @@
-//! Tokens by digest.
+//! Tokens by digest: an immutable list of sorted chunks.
+//!
+//! A chunk is a run of bytes that is read where it lies ([`chunk`]); a table is a list of them in the order of their
+//! digests. A configuration that changes one token changes one chunk, and a table shares the others with the table
+//! before it. Nothing is allocated by a look-up.
+//!
+//! A look-up compares digests, not secrets: what its timing could tell is how SHA-256 of a guess begins, which helps
+//! nobody to find a preimage. Digests that are chosen rather than hashed make it slower, and never slower than a binary
+//! search.
 
-use std::collections::{HashMap, TryReserveError};
+mod build;
+mod chunk;
+mod ids;
+mod search;
+
 use std::sync::Arc;
 
-use crate::address::AllowList;
-use crate::config::wire::StatedRefusal;
+pub use build::{MAX_CHUNK_TOKENS, Row, chunks};
+pub use chunk::{Chunk, InvalidChunk, IpList, MAX_EXPIRY};
+pub use ids::IdSet;
+
+use crate::address;
+use crate::config::wire::{self, StatedRefusal};
 use crate::token::Digest;
 
 /// What is known of one token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
     /// The public id.
-    pub id: Box<str>,
-    /// The owner; equal names share one allocation.
-    pub user: Arc<str>,
+    pub id: &'a str,
+    /// The owner.
+    pub user: &'a str,
     /// Unix time in seconds from which on the token is refused.
     pub expires_at: Option<u64>,
-    /// An index into the policy's scopes; `None` admits every request.
-    pub scope: Option<usize>,
+    /// A name in the policy's scopes; `None` admits every request.
+    pub scope: Option<&'a str>,
     /// Where the token may be used from.
-    pub allowed_ips: AllowList,
+    pub allowed_ips: IpList<'a>,
     /// A refusal that holds whatever the request.
     pub refuse: Option<StatedRefusal>,
 }
 
-/// An immutable set of tokens.
-///
-/// A look-up compares digests, not secrets: what its timing could tell is how SHA-256 of a guess begins, which
-/// helps nobody to find a preimage. The map's own keyed hash stands between the digests and their places, since whoever
-/// writes the configuration need not have hashed anything: chosen digests must not pile up in one place.
-#[derive(Debug, Default)]
-pub struct Table(HashMap<Digest, Entry>);
+impl Entry<'_> {
+    /// The token as the configuration's JSON has it.
+    pub fn to_wire(&self, digest: &Digest) -> wire::Token {
+        wire::Token {
+            id: self.id.to_owned(),
+            sha256: digest.to_string(),
+            user: self.user.to_owned(),
+            expires_at: self.expires_at.map(wire::Integer),
+            scope: self.scope.map(str::to_owned),
+            allowed_ips: self.allowed_ips.iter().map(address::show).collect(),
+            refuse: self.refuse,
+        }
+    }
+}
 
-impl Table {
-    /// An empty table with room for `tokens` entries.
-    ///
-    /// # Errors
-    /// There is no memory for it.
-    pub fn with_room(tokens: usize) -> Result<Self, TryReserveError> {
-        let mut map = HashMap::new();
-        map.try_reserve(tokens)?;
-        Ok(Self(map))
+/// SHA-256 of a chunk's bytes, by which a table that is pushed names the chunks that it shares with the one before.
+pub type ChunkName = [u8; 32];
+
+/// One chunk in its place.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    first: Digest,
+    name: Option<ChunkName>,
+    chunk: Arc<Chunk>,
+}
+
+impl Slot {
+    /// Gives `chunk` its place. One without a name is never taken for a pushed one.
+    pub fn new(name: Option<ChunkName>, chunk: Arc<Chunk>) -> Self {
+        Self { first: chunk.first(), name, chunk }
     }
 
-    /// Adds an entry; false if the digest was there before, and then nothing changes.
-    pub fn insert(&mut self, digest: Digest, entry: Entry) -> bool {
-        match self.0.entry(digest) {
-            std::collections::hash_map::Entry::Occupied(_) => false,
-            std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(entry);
-                true
+    /// The chunk.
+    pub fn chunk(&self) -> &Arc<Chunk> {
+        &self.chunk
+    }
+
+    /// The name that it was pushed under.
+    pub fn name(&self) -> Option<&ChunkName> {
+        self.name.as_ref()
+    }
+}
+
+/// An immutable set of tokens.
+#[derive(Debug, Default)]
+pub struct Table {
+    slots: Arc<[Slot]>,
+    tokens: usize,
+}
+
+/// Two chunks whose digests do not rise from one to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfOrder {
+    /// The index of the second one.
+    pub chunk: usize,
+}
+
+impl Table {
+    /// A table of these chunks.
+    ///
+    /// # Errors
+    /// The first chunk that does not lie wholly behind the one before it: a digest could stand in two.
+    pub fn new(slots: Vec<Slot>) -> Result<Self, OutOfOrder> {
+        let mut last = None;
+        for (index, slot) in slots.iter().enumerate() {
+            if last.is_some_and(|last| slot.first <= last) {
+                return Err(OutOfOrder { chunk: index });
             }
+            last = Some(slot.chunk.last());
         }
+        let tokens = slots.iter().map(|slot| slot.chunk.len()).sum();
+        Ok(Self { slots: slots.into(), tokens })
     }
 
     /// The entry of a token.
-    pub fn find(&self, digest: &Digest) -> Option<&Entry> {
-        self.0.get(digest)
+    pub fn find(&self, digest: &Digest) -> Option<Entry<'_>> {
+        let first = self.slots.first()?.first.leading();
+        let guess = search::guess(digest.leading(), first, u64::MAX, self.slots.len());
+        let begins_before = |at: usize| self.slots.get(at).is_some_and(|slot| slot.first <= *digest);
+        let after = search::partition_point(self.slots.len(), guess, begins_before);
+        self.slots.get(after.checked_sub(1)?)?.chunk.find(digest)
     }
 
     /// How many tokens there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.tokens
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.tokens == 0
+    }
+
+    /// The chunks in order.
+    pub fn slots(&self) -> &Arc<[Slot]> {
+        &self.slots
+    }
+
+    /// Every token, in the order of the digests.
+    pub fn iter(&self) -> impl Iterator<Item = (Digest, Entry<'_>)> {
+        self.slots.iter().flat_map(|slot| slot.chunk.iter())
+    }
+
+    /// Bytes that the table occupies.
+    pub fn bytes(&self) -> usize {
+        let chunks: usize = self.slots.iter().map(|slot| slot.chunk.bytes().len()).sum();
+        chunks.saturating_add(std::mem::size_of_val(&*self.slots))
     }
 }
+
+#[cfg(test)]
+mod tests;

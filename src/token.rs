@@ -67,13 +67,18 @@ impl Default for Prefix {
 }
 
 /// SHA-256 of a whole token: all that is ever stored or pushed. Not a secret, see the module's documentation.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
 impl Digest {
     /// The digest's 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// The first 8 bytes as a number that has the digests' order.
+    pub fn leading(&self) -> u64 {
+        self.0.first_chunk().copied().map_or(0, u64::from_be_bytes)
     }
 
     /// A digest from its 32 bytes.

@@ -26,8 +26,12 @@ pub struct PluginConfiguration {
     /// Named scopes; a scope admits a request when any of its rules does.
     #[serde(default, skip_serializing_if = "UniqueMap::is_empty")]
     pub scopes: UniqueMap<Vec<ScopeRule>>,
-    /// Every known token, by digest.
-    pub tokens: Vec<Token>,
+    /// Every known token. Either these or `token_set` are given.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Vec<Token>>,
+    /// Every known token in the compact encoding, as base64 (RFC 4648 §4): see [`crate::compact`].
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub token_set: Option<String>,
     /// Where usage reports go; none are sent without it.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,

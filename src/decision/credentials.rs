@@ -57,7 +57,7 @@ impl<'a> Presented<'a> {
     }
 
     /// The entry of the token that is presented, if it is known and, for Basic, the named user's.
-    pub(super) fn find<'p>(&self, policy: &'p Policy) -> Option<&'p Entry> {
+    pub(super) fn find<'p>(&self, policy: &'p Policy) -> Option<Entry<'p>> {
         let look_up = |value| policy.table.find(&token::parse(value, &policy.token_prefixes)?);
         match self {
             Self::Bearer { value, .. } | Self::TokenHeader { value } => look_up(value),

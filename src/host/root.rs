@@ -1,6 +1,8 @@
 //! Root contexts: one for each configuration that the proxy pushes, all of them views of one instance.
 
+use std::cell::Cell;
 use std::rc::Rc;
+use std::time::SystemTime;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -11,6 +13,7 @@ use super::metrics::Metrics;
 use super::{SharedInstance, current_instance, log, vm_has_been_configured};
 use crate::instance::Offer;
 use crate::policy::LoadError;
+use crate::source::{ReadError, Source};
 
 /// One root context. Until it is configured it belongs to no instance, and its requests are refused.
 #[derive(Default)]
@@ -31,22 +34,14 @@ impl RootContext for Root {
         if let Some(answer) = super::fault::inject(&self.instance, size) {
             return answer;
         }
-        let json = match hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size) {
-            Ok(bytes) => bytes.unwrap_or_default(),
-            Err(status) => {
-                self.instance.borrow_mut().fail();
-                log(
-                    LogLevel::Critical,
-                    &format!("no configuration could be read ({status:?}): refusing every request"),
-                );
-                return true;
-            }
-        };
         let first = !vm_has_been_configured();
-        let offered = self.instance.borrow_mut().offer(json);
+        let start = hostcalls::get_current_time().ok();
+        let source = PluginConfiguration::new(size);
+        let offered = self.instance.borrow_mut().offer(&source);
         match offered {
             Ok(offer) => {
                 self.report(&offer, &metrics);
+                log_time(start, &source, first);
                 true
             }
             Err(LoadError::Content(error)) => {
@@ -58,6 +53,11 @@ impl RootContext for Root {
                 self.instance.borrow_mut().fail();
                 log(LogLevel::Critical, "no memory for the configuration: refusing every request");
                 !first
+            }
+            Err(LoadError::Host) => {
+                self.instance.borrow_mut().fail();
+                log(LogLevel::Critical, "no configuration could be read: refusing every request");
+                true
             }
         }
     }
@@ -88,5 +88,43 @@ impl Root {
         if policy.is_some_and(|policy| policy.wants_reports()) {
             log(LogLevel::Warn, "report: this version of the filter sends no usage reports");
         }
+    }
+}
+
+/// The configuration that the proxy holds out, read in slices.
+struct PluginConfiguration {
+    size: usize,
+    read: Cell<usize>,
+}
+
+impl PluginConfiguration {
+    fn new(size: usize) -> Self {
+        Self { size, read: Cell::new(0) }
+    }
+}
+
+impl Source for PluginConfiguration {
+    fn size(&self) -> usize {
+        self.size
+    }
+
+    fn read(&self, start: usize, len: usize) -> Result<Vec<u8>, ReadError> {
+        if len == 0 {
+            return Ok(Vec::new());
+        }
+        // The SDK allocates for the host and traps where there is no memory: ask before.
+        Vec::<u8>::new().try_reserve_exact(len).map_err(|_| ReadError::Memory)?;
+        self.read.set(self.read.get().saturating_add(len));
+        let bytes = hostcalls::get_buffer(BufferType::PluginConfiguration, start, len);
+        bytes.ok().flatten().filter(|bytes| bytes.len() == len).ok_or(ReadError::Host)
+    }
+}
+
+/// How long a worker stood still.
+fn log_time(start: Option<SystemTime>, source: &PluginConfiguration, first: bool) {
+    let took = start.zip(hostcalls::get_current_time().ok()).and_then(|(start, end)| end.duration_since(start).ok());
+    if let Some(took) = took {
+        let (vm, read, size) = (if first { "a new VM" } else { "this VM" }, source.read.get(), source.size);
+        log(LogLevel::Debug, &format!("configured in {} us: {vm}, {read} of {size} bytes read", took.as_micros()));
     }
 }

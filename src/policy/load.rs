@@ -2,23 +2,32 @@
 
 mod tokens;
 
-use std::collections::{BTreeMap, HashMap, HashSet, TryReserveError};
+use std::collections::{BTreeMap, HashSet, TryReserveError};
 use std::fmt::Display;
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{Policy, Version};
 use crate::address::{self, AllowList};
+use crate::compact::{self, Held, Manifest};
 use crate::config::ConfigError;
 use crate::config::wire::{self, Integer, PluginConfiguration};
 use crate::headers;
 use crate::names;
 use crate::path::PathPrefix;
 use crate::scope::{Rule, Scope};
+use crate::source::{ReadError, Source};
 use crate::table::Table;
 use crate::token::MAX_PREFIXES;
 
 /// A VM has 1 GiB, and while it takes up a configuration it holds the old table, the new one and what lies between.
-const MAX_BYTES: usize = 256 * 1024 * 1024;
+pub const MAX_BYTES: usize = 256 * 1024 * 1024;
+/// Most tokens.
+pub const MAX_TOKENS: usize = 1_000_000;
+/// Most entries of all tokens' IP lists together.
+pub const MAX_TOKEN_IPS: usize = 1_000_000;
 const MAX_PATHS: usize = 256;
 const MAX_SCOPES: usize = 256;
 const MAX_RULES: usize = 64;
@@ -33,6 +42,26 @@ pub enum LoadError {
     Content(ConfigError),
     /// This VM has no memory left for it.
     Memory,
+    /// The host did not hand it out.
+    Host,
+}
+
+impl LoadError {
+    /// The same error, one level further out.
+    #[must_use]
+    pub fn within(self, outer: &str) -> Self {
+        match self {
+            Self::Content(error) => Self::Content(error.within(outer)),
+            other => other,
+        }
+    }
+
+    fn into_content(self) -> ConfigError {
+        match self {
+            Self::Content(error) => error,
+            Self::Memory | Self::Host => ConfigError::new("tokens", "there is no memory for so many"),
+        }
+    }
 }
 
 impl From<ConfigError> for LoadError {
@@ -47,42 +76,140 @@ impl From<TryReserveError> for LoadError {
     }
 }
 
+impl From<ReadError> for LoadError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Host => Self::Host,
+            ReadError::Memory => Self::Memory,
+        }
+    }
+}
+
+/// A configuration of which all but the tokens has been read.
+#[derive(Debug)]
+pub struct Draft {
+    policy: Policy,
+    tokens: Tokens,
+}
+
+#[derive(Debug)]
+enum Tokens {
+    /// JSON.
+    Listed(Vec<wire::Token>),
+    /// A `token_set` within JSON: its bytes and what they begin with.
+    Set(Vec<u8>, Manifest),
+    /// A compact configuration, still to be read.
+    Compact(Manifest),
+}
+
+impl Draft {
+    /// Reads all but the tokens of a configuration, JSON or compact. Of JSON the text has been read whole then.
+    ///
+    /// # Errors
+    /// The first field at fault, or the bytes could not be read.
+    pub fn read(source: &(impl Source + ?Sized)) -> Result<Self, LoadError> {
+        if source.size() > MAX_BYTES {
+            let problem = format_args!("a configuration has at most {MAX_BYTES} bytes");
+            return Err(ConfigError::new("", problem).into());
+        }
+        let begin = source.read(0, compact::MAGIC.len().min(source.size()))?;
+        if begin != compact::MAGIC {
+            let json = source.read(0, source.size())?;
+            let configuration = read(&json)?;
+            drop(json);
+            return Self::of_json(configuration);
+        }
+        let manifest = Manifest::read(source)?;
+        let mut configuration = read(&manifest.json)?;
+        if configuration.tokens.take().is_some() || configuration.token_set.take().is_some() {
+            return Err(ConfigError::new("tokens", "in a compact configuration the tokens are chunks").into());
+        }
+        Ok(Self { policy: Policy::without_tokens(&configuration)?, tokens: Tokens::Compact(manifest) })
+    }
+
+    fn of_json(mut configuration: PluginConfiguration) -> Result<Self, LoadError> {
+        let given = (configuration.tokens.take(), configuration.token_set.take());
+        let policy = Policy::without_tokens(&configuration)?;
+        let tokens = match given {
+            (Some(tokens), None) => Tokens::Listed(tokens),
+            (None, Some(text)) => {
+                let within = |error: LoadError| error.within("token_set");
+                let bytes = STANDARD.decode(text).map_err(|error| ConfigError::new("token_set", error))?;
+                let manifest = Manifest::read(bytes.as_slice()).map_err(within)?;
+                if !manifest.json.is_empty() {
+                    return Err(ConfigError::new("token_set", "its own JSON part has to be empty").into());
+                }
+                Tokens::Set(bytes, manifest)
+            }
+            (None, None) => return Err(ConfigError::new("", "missing field `tokens`").into()),
+            (Some(_), Some(_)) => {
+                let problem = "either tokens or token_set is given, not both";
+                return Err(ConfigError::new("token_set", problem).into());
+            }
+        };
+        Ok(Self { policy, tokens })
+    }
+
+    /// Which state it is.
+    pub fn version(&self) -> &Version {
+        self.policy.version()
+    }
+
+    /// Reads the tokens that are not held and makes the policy. `held` is what `source`'s next configuration may build
+    /// on; it is empty after an error.
+    ///
+    /// # Errors
+    /// The first field at fault, or the bytes could not be read. The configuration is then refused whole.
+    pub fn finish(self, source: &(impl Source + ?Sized), held: &mut Held) -> Result<Policy, LoadError> {
+        let Self { mut policy, tokens } = self;
+        let scopes: Vec<&str> = policy.scopes.iter().map(|(name, _)| name.as_str()).collect();
+        policy.table = match tokens {
+            Tokens::Listed(tokens) => {
+                *held = Held::default();
+                tokens::parse_tokens(&tokens, &scopes)?
+            }
+            Tokens::Set(bytes, manifest) => manifest
+                .table(bytes.as_slice(), &scopes, held)
+                .map_err(|error| error.within("token_set"))?,
+            Tokens::Compact(manifest) => manifest.table(source, &scopes, held)?,
+        };
+        Ok(policy)
+    }
+}
+
 impl Policy {
-    /// Parses the JSON of a plugin configuration.
+    /// Parses a plugin configuration, JSON or compact.
     ///
     /// # Errors
     /// The first field at fault. The configuration is then refused whole.
-    pub fn parse(json: &[u8]) -> Result<Self, ConfigError> {
-        let no_memory = || ConfigError::new("tokens", "there is no memory for so many");
-        read(json).map_err(LoadError::from).and_then(Self::from_configuration).map_err(|error| match error {
-            LoadError::Content(error) => error,
-            LoadError::Memory => no_memory(),
-        })
+    pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
+        Draft::read(bytes)
+            .and_then(|draft| draft.finish(bytes, &mut Held::default()))
+            .map_err(LoadError::into_content)
     }
 
-    /// Parses the JSON of a plugin configuration and gives its memory back as soon as it has been read.
+    /// Checks a configuration that was read, or made, already.
     ///
     /// # Errors
-    /// The first field at fault, or a lack of memory. The configuration is then refused whole.
-    pub fn load(json: Vec<u8>) -> Result<Self, LoadError> {
-        let configuration = read(&json)?;
-        drop(json);
-        Self::from_configuration(configuration)
+    /// The first field at fault.
+    pub fn from_wire(configuration: PluginConfiguration) -> Result<Self, ConfigError> {
+        Draft::of_json(configuration)
+            .and_then(|draft| draft.finish([].as_slice(), &mut Held::default()))
+            .map_err(LoadError::into_content)
     }
 
-    fn from_configuration(configuration: PluginConfiguration) -> Result<Self, LoadError> {
-        let PluginConfiguration { version, epoch, revision, settings, scopes, tokens, report } =
-            configuration;
-        if version != Integer(wire::VERSION) {
-            return Err(ConfigError::new("version", "this filter knows version 1 alone").into());
+    fn without_tokens(configuration: &PluginConfiguration) -> Result<Self, ConfigError> {
+        if configuration.version != Integer(wire::VERSION) {
+            return Err(ConfigError::new("version", "this filter knows version 1 alone"));
         }
-        let version = Version { epoch: parse_epoch(epoch)?, revision: parse_revision(&revision)? };
-        let reports = report.as_ref().map(check_report).transpose()?.is_some();
-        let (names, scopes) = parse_scopes(scopes.0)?;
+        let revision = parse_revision(&configuration.revision)?;
+        let version = Version { epoch: parse_epoch(&configuration.epoch)?, revision };
+        let reports = configuration.report.as_ref().map(check_report).transpose()?.is_some();
+        let settings = &configuration.settings;
         let identity = &settings.identity_headers;
         let policy = Self {
             version,
-            scopes,
+            scopes: parse_scopes(&configuration.scopes.0)?,
             table: Table::default(),
             reports,
             anonymous: settings.anonymous,
@@ -97,8 +224,7 @@ impl Policy {
             token_headers: Vec::new(),
             token_prefixes: Vec::new(),
         };
-        let policy = policy.with_lists(&settings).map_err(in_settings)?;
-        Ok(Self { table: tokens::parse_tokens(tokens, &names)?, ..policy })
+        policy.with_lists(settings).map_err(in_settings)
     }
 
     fn with_lists(mut self, settings: &wire::Settings) -> Result<Self, ConfigError> {
@@ -130,9 +256,6 @@ impl Policy {
 }
 
 fn read(json: &[u8]) -> Result<PluginConfiguration, ConfigError> {
-    if json.len() > MAX_BYTES {
-        return Err(ConfigError::new("", format_args!("a configuration has at most {MAX_BYTES} bytes")));
-    }
     serde_json::from_slice(json).map_err(|error| locate(json, error))
 }
 
@@ -182,11 +305,11 @@ fn parse_allow_list(texts: &[String]) -> Result<AllowList, ConfigError> {
     parse_list("allowed_ips", texts, 0, address::MAX_ENTRIES).map(AllowList::new)
 }
 
-fn parse_epoch(epoch: String) -> Result<String, ConfigError> {
-    if !epoch.is_empty() && names::check_token_id(&epoch).is_err() {
+fn parse_epoch(epoch: &str) -> Result<String, ConfigError> {
+    if !epoch.is_empty() && names::check_token_id(epoch).is_err() {
         return Err(ConfigError::new("epoch", "an epoch has at most 64 letters, digits, '-', '_' and '.'"));
     }
-    Ok(epoch)
+    Ok(epoch.to_owned())
 }
 
 fn parse_revision(text: &str) -> Result<u64, ConfigError> {
@@ -211,23 +334,18 @@ fn check_report(report: &wire::Report) -> Result<(), ConfigError> {
     Ok(())
 }
 
-type ScopeNames = HashMap<String, usize>;
-
 fn parse_scopes(
-    scopes: BTreeMap<String, Vec<wire::ScopeRule>>,
-) -> Result<(ScopeNames, Vec<Scope>), ConfigError> {
+    scopes: &BTreeMap<String, Vec<wire::ScopeRule>>,
+) -> Result<Vec<(String, Scope)>, ConfigError> {
     if scopes.len() > MAX_SCOPES {
         return Err(ConfigError::new("scopes", format_args!("at most {MAX_SCOPES} scopes are possible")));
     }
-    let mut names = ScopeNames::new();
-    let mut parsed = Vec::with_capacity(scopes.len());
-    for (name, rules) in scopes {
+    let parse = |(name, rules): (&String, &Vec<wire::ScopeRule>)| {
         let field = format!("scopes.{name}");
-        names::check_scope_name(&name).map_err(|problem| ConfigError::new(&field, problem))?;
-        parsed.push(parse_scope(&rules).map_err(|error| error.within(&field))?);
-        names.insert(name, names.len());
-    }
-    Ok((names, parsed))
+        names::check_scope_name(name).map_err(|problem| ConfigError::new(&field, problem))?;
+        Ok((name.clone(), parse_scope(rules).map_err(|error| error.within(&field))?))
+    };
+    scopes.iter().map(parse).collect()
 }
 
 fn parse_scope(rules: &[wire::ScopeRule]) -> Result<Scope, ConfigError> {

@@ -1,8 +1,8 @@
 //! Every class of broken configuration is refused whole, and the message names the field.
 
 use super::super::Mode;
-use super::tokens::MAX_EXPIRY;
 use super::*;
+use crate::table::MAX_EXPIRY;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,37 +1,56 @@
-//! The tokens of a plugin configuration → the table.
+//! The tokens of a plugin configuration's JSON → the table.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{LoadError, ScopeNames, parse_allow_list, parse_at};
+use super::{LoadError, MAX_TOKEN_IPS, MAX_TOKENS, parse_at, parse_list};
+use crate::address::{self, Range};
+use crate::compact::check_all_ids;
 use crate::config::ConfigError;
 use crate::config::wire::{self, Integer};
 use crate::names;
-use crate::table::{Entry, Table};
-use crate::token::Digest;
+use crate::table::{Chunk, MAX_EXPIRY, Row, Slot, Table, chunks};
 
-/// With the old table, the new one and what lies between, a VM of 1 GiB takes so many.
-const MAX_TOKENS: usize = 1_000_000;
-/// Entries of all tokens' IP lists together.
-const MAX_TOKEN_IPS: usize = 1_000_000;
-/// 9999-12-31T23:59:59Z. A time in milliseconds is far above it.
-pub(super) const MAX_EXPIRY: u64 = 253_402_300_799;
-
-/// The table of a configuration's tokens.
-pub(super) fn parse_tokens(tokens: Vec<wire::Token>, scopes: &ScopeNames) -> Result<Table, LoadError> {
-    check_counts(&tokens)?;
-    check_ids(&tokens)?;
-    let mut table = Table::with_room(tokens.len())?;
-    let mut users: HashMap<String, Arc<str>> = HashMap::new();
-    for (index, token) in tokens.into_iter().enumerate() {
-        let error = |e: ConfigError| e.within(&format!("tokens[{index}]"));
-        let digest: Digest = parse_at("sha256", &token.sha256).map_err(error)?;
-        let entry = parse_token(token, scopes, &mut users).map_err(error)?;
-        if !table.insert(digest, entry) {
-            return Err(error(ConfigError::new("sha256", "another token has the same digest")).into());
+/// The table of a configuration's tokens; `scopes` are the names that there are, in order.
+pub(super) fn parse_tokens(tokens: &[wire::Token], scopes: &[&str]) -> Result<Table, LoadError> {
+    check_counts(tokens)?;
+    let mut rows = Vec::new();
+    rows.try_reserve_exact(tokens.len())?;
+    for (index, token) in tokens.iter().enumerate() {
+        let row = parse_token(token, scopes).map_err(|error| error.within(&format!("tokens[{index}]")))?;
+        rows.push((row, index));
+    }
+    rows.sort_unstable_by_key(|(row, index)| (row.digest, *index));
+    for pair in rows.windows(2) {
+        if let [(one, _), (other, index)] = pair
+            && one.digest == other.digest
+        {
+            let field = format!("tokens[{index}].sha256");
+            return Err(ConfigError::new(field, "another token has the same digest").into());
         }
     }
+    let rows: Vec<Row<'_>> = rows.into_iter().map(|(row, _)| row).collect();
+    let table = build(&rows)?;
+    check_all_ids(&table).map_err(|error| name_the_second(error, tokens))?;
     Ok(table)
+}
+
+fn build(rows: &[Row<'_>]) -> Result<Table, ConfigError> {
+    let mut slots = Vec::new();
+    for bytes in chunks(rows) {
+        // Every row was checked, so an error here is this code's own.
+        let chunk = Chunk::parse(bytes).map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
+        slots.push(Slot::new(None, Arc::new(chunk)));
+    }
+    Table::new(slots).map_err(|_| ConfigError::new("tokens", "the table could not be built"))
+}
+
+/// The error says that an id stands twice; in a list it can also say where.
+fn name_the_second(error: LoadError, tokens: &[wire::Token]) -> LoadError {
+    let LoadError::Content(error) = error else { return error };
+    let mut seen = std::collections::HashSet::new();
+    let second = tokens.iter().position(|token| !seen.insert(token.id.as_str()));
+    let field = second.map_or(error.field.clone(), |index| format!("tokens[{index}].id"));
+    ConfigError::new(field, error.problem).into()
 }
 
 fn check_counts(tokens: &[wire::Token]) -> Result<(), ConfigError> {
@@ -45,37 +64,20 @@ fn check_counts(tokens: &[wire::Token]) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn check_ids(tokens: &[wire::Token]) -> Result<(), LoadError> {
-    let mut seen = HashSet::new();
-    seen.try_reserve(tokens.len())?;
-    for (index, token) in tokens.iter().enumerate() {
-        let field = || format!("tokens[{index}].id");
-        names::check_token_id(&token.id).map_err(|problem| ConfigError::new(field(), problem))?;
-        if !seen.insert(token.id.as_str()) {
-            return Err(
-                ConfigError::new(field(), format_args!("the id {} stands here twice", token.id)).into()
-            );
-        }
-    }
-    Ok(())
-}
-
-fn parse_token(
-    token: wire::Token,
-    scopes: &ScopeNames,
-    users: &mut HashMap<String, Arc<str>>,
-) -> Result<Entry, ConfigError> {
+fn parse_token<'t>(token: &'t wire::Token, scopes: &[&str]) -> Result<Row<'t>, ConfigError> {
+    names::check_token_id(&token.id).map_err(|problem| ConfigError::new("id", problem))?;
     names::check_user_name(&token.user).map_err(|problem| ConfigError::new("user", problem))?;
-    let find_scope = |name: String| {
-        let unknown = || ConfigError::new("scope", format_args!("there is no scope {name:?} in scopes"));
-        scopes.get(&name).copied().ok_or_else(unknown)
-    };
-    Ok(Entry {
-        id: token.id.into_boxed_str(),
-        user: Arc::clone(users.entry(token.user).or_insert_with_key(|name| Arc::from(name.as_str()))),
-        expires_at: token.expires_at.map(parse_expiry).transpose()?,
-        scope: token.scope.map(find_scope).transpose()?,
-        allowed_ips: parse_allow_list(&token.allowed_ips)?,
+    if let Some(unknown) = token.scope.as_deref().filter(|name| scopes.binary_search(name).is_err()) {
+        let problem = format_args!("there is no scope {unknown:?} in scopes");
+        return Err(ConfigError::new("scope", problem));
+    }
+    Ok(Row {
+        digest: parse_at("sha256", &token.sha256)?,
+        id: &token.id,
+        user: &token.user,
+        expires_at: token.expires_at.map_or(Ok(0), parse_expiry)?,
+        scope: token.scope.as_deref(),
+        allowed_ips: parse_list::<Range>("allowed_ips", &token.allowed_ips, 0, address::MAX_ENTRIES)?,
         refuse: token.refuse,
     })
 }

@@ -1,0 +1,100 @@
+//! The compact encoding of a plugin configuration: the same contract as the JSON, for large sets of tokens.
+//! `docs/plugin-configuration.md` has it byte by byte.
+//!
+//! Head, the JSON of all but the tokens, a list of chunks, the chunks. The list names each chunk by the SHA-256 of its
+//! bytes; a worker that has a chunk of that name does not read it again. So a push costs what it changes, whoever made
+//! it and whatever was pushed before: nothing in the encoding refers to an earlier one.
+//!
+//! The names are not computed while a configuration is loaded (`gatepass snapshot inspect` does): they are for telling
+//! chunks apart, and whoever writes a configuration could as well write other tokens. Bytes that were damaged on their
+//! way are found by the checksums.
+
+mod load;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+
+use crate::config::ConfigError;
+use crate::config::wire::PluginConfiguration;
+use crate::policy::Policy;
+use crate::table::Table;
+
+pub use load::Held;
+pub(crate) use load::{Manifest, check_all_ids};
+
+/// What a compact configuration begins with. No JSON does.
+pub const MAGIC: [u8; 8] = *b"GATEPASS";
+/// The only format that this crate knows.
+pub const FORMAT: u32 = 1;
+/// Bytes of the head.
+pub const HEAD: usize = 28;
+/// Bytes of a chunk's place in the list: its name, its length, its tokens and its checksum.
+pub const LISTED: usize = 44;
+
+/// Encodes a configuration.
+///
+/// # Errors
+/// The first field for which the filter would refuse it.
+pub fn encode(configuration: &PluginConfiguration) -> Result<Vec<u8>, ConfigError> {
+    let policy = Policy::from_wire(configuration.clone())?;
+    let rest = PluginConfiguration { tokens: None, token_set: None, ..configuration.clone() };
+    let json = serde_json::to_vec(&rest).map_err(|error| ConfigError::new("", error))?;
+    Ok(write(&json, policy.table()))
+}
+
+/// The same configuration with its tokens as `token_set`: for hosts that carry only JSON.
+///
+/// # Errors
+/// The first field for which the filter would refuse it.
+pub fn encode_in_json(configuration: &PluginConfiguration) -> Result<PluginConfiguration, ConfigError> {
+    let policy = Policy::from_wire(configuration.clone())?;
+    let token_set = STANDARD.encode(write(b"", policy.table()));
+    Ok(PluginConfiguration { tokens: None, token_set: Some(token_set), ..configuration.clone() })
+}
+
+/// Any form of a configuration, its tokens listed in the order of their digests.
+///
+/// # Errors
+/// The first field for which the filter would refuse it.
+pub fn decode(bytes: &[u8]) -> Result<PluginConfiguration, ConfigError> {
+    let policy = Policy::parse(bytes)?;
+    let json = if bytes.starts_with(&MAGIC) { load::json_of(bytes) } else { bytes.to_vec() };
+    let rest: PluginConfiguration =
+        serde_json::from_slice(&json).map_err(|error| ConfigError::new("", error))?;
+    let tokens = policy.table().iter().map(|(digest, entry)| entry.to_wire(&digest)).collect();
+    Ok(PluginConfiguration { tokens: Some(tokens), token_set: None, ..rest })
+}
+
+fn write(json: &[u8], table: &Table) -> Vec<u8> {
+    let slots = table.slots();
+    let list: Vec<u8> = slots.iter().flat_map(|slot| listed(slot.chunk().bytes(), slot.chunk().len())).collect();
+    let mut bytes = Vec::new();
+    bytes.extend_from_slice(&MAGIC);
+    for number in [FORMAT, size(json.len()), size(slots.len()), size(table.len())] {
+        bytes.extend_from_slice(&number.to_le_bytes());
+    }
+    let mut checksum = crc32fast::Hasher::new();
+    [bytes.as_slice(), json, &list].iter().for_each(|part| checksum.update(part));
+    bytes.extend_from_slice(&checksum.finalize().to_le_bytes());
+    bytes.extend_from_slice(json);
+    bytes.extend_from_slice(&list);
+    slots.iter().for_each(|slot| bytes.extend_from_slice(slot.chunk().bytes()));
+    bytes
+}
+
+fn listed(chunk: &[u8], tokens: usize) -> Vec<u8> {
+    let mut place = Sha256::digest(chunk).to_vec();
+    for number in [size(chunk.len()), size(tokens), crc32fast::hash(chunk)] {
+        place.extend_from_slice(&number.to_le_bytes());
+    }
+    place
+}
+
+/// All that is counted here is bounded far below 4 GiB by the bounds of a configuration.
+fn size(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

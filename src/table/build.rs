@@ -1,0 +1,189 @@
+//! Tokens → chunks. The same tokens always give the same chunks, and a change of one token changes one chunk (or splits
+//! it, or joins two): chunks end where a leading bit of the digests changes.
+
+use std::collections::HashMap;
+
+use super::chunk::{HEAD, NONE, ROW};
+use crate::address::Range;
+use crate::config::wire::StatedRefusal;
+use crate::token::Digest;
+use ipnet::IpNet;
+
+/// Most tokens of a chunk that is built here. Smaller chunks make a push of one token cheaper and the list of chunks
+/// longer, which every push reads: at a million tokens both come to the same size here.
+pub const MAX_CHUNK_TOKENS: usize = 512;
+/// From this bit on digests are alike only by intent; chunks then simply end when they are full.
+const MAX_BIT: usize = 64;
+
+/// One token on its way into a chunk.
+#[derive(Clone, Debug)]
+pub struct Row<'a> {
+    /// SHA-256 of the token.
+    pub digest: Digest,
+    /// The public id: at most 64 bytes.
+    pub id: &'a str,
+    /// The owner.
+    pub user: &'a str,
+    /// Unix time in seconds; 0 for never.
+    pub expires_at: u64,
+    /// A scope's name.
+    pub scope: Option<&'a str>,
+    /// Where the token may be used from; empty for everywhere.
+    pub allowed_ips: Vec<Range>,
+    /// A refusal that holds whatever the request.
+    pub refuse: Option<StatedRefusal>,
+}
+
+/// The bytes of the chunks for `rows`, which stand in the order of their digests.
+pub fn chunks<'r, 'a>(rows: &'r [Row<'a>]) -> impl Iterator<Item = Vec<u8>> + use<'r, 'a> {
+    let mut open = if rows.is_empty() { Vec::new() } else { vec![(rows, 0)] };
+    std::iter::from_fn(move || {
+        while let Some((rows, bit)) = open.pop() {
+            if rows.len() <= MAX_CHUNK_TOKENS {
+                return Some(write(rows));
+            }
+            if bit >= MAX_BIT {
+                let (full, rest) = rows.split_at_checked(MAX_CHUNK_TOKENS)?;
+                open.push((rest, bit));
+                return Some(write(full));
+            }
+            let zeros = rows.partition_point(|row| !has_bit(&row.digest, bit));
+            let (low, high) = rows.split_at_checked(zeros)?;
+            let next = bit.saturating_add(1);
+            // The lower half comes first: it is pushed last.
+            open.extend([high, low].into_iter().filter(|half| !half.is_empty()).map(|half| (half, next)));
+        }
+        None
+    })
+}
+
+fn has_bit(digest: &Digest, bit: usize) -> bool {
+    let shift = u32::try_from(bit).unwrap_or(u32::MAX);
+    digest.leading().checked_shl(shift).unwrap_or(0) >> 63 == 1
+}
+
+/// What a chunk's rows share.
+#[derive(Default)]
+struct Shared<'a> {
+    strings: Vec<u8>,
+    texts: HashMap<&'a str, u32>,
+    lists: HashMap<&'a [Range], u32>,
+    users: Vec<u32>,
+    user_numbers: HashMap<&'a str, u16>,
+    attributes: Vec<(u32, u32)>,
+    attribute_numbers: HashMap<(u32, u32), u16>,
+}
+
+fn write(rows: &[Row<'_>]) -> Vec<u8> {
+    let mut shared = Shared::default();
+    let mut table = Vec::with_capacity(rows.len().saturating_mul(ROW));
+    for row in rows {
+        let user = shared.user(row.user);
+        let attribute = shared.attribute(row.scope, &row.allowed_ips);
+        let id = position(&shared.strings);
+        shared.strings.extend_from_slice(row.id.as_bytes());
+        let [e0, e1, e2, e3, e4, e5, ..] = row.expires_at.to_le_bytes();
+        let refuse = match row.refuse {
+            None => 0,
+            Some(StatedRefusal::TokenDisabled) => 1,
+            Some(StatedRefusal::UserInactive) => 2,
+            Some(StatedRefusal::UseNotAllowed) => 3,
+        };
+        table.extend_from_slice(row.digest.as_bytes());
+        table.extend_from_slice(&[e0, e1, e2, e3, e4, e5, refuse]);
+        table.push(u8::try_from(row.id.len()).unwrap_or(0));
+        table.extend_from_slice(&attribute.to_le_bytes());
+        table.extend_from_slice(&user.to_le_bytes());
+        table.extend_from_slice(&id.to_le_bytes());
+    }
+    shared.finish(rows.len(), &table)
+}
+
+impl<'a> Shared<'a> {
+    fn user(&mut self, name: &'a str) -> u16 {
+        if let Some(number) = self.user_numbers.get(name) {
+            return *number;
+        }
+        let offset = self.text(name);
+        let number = count(self.users.len());
+        self.users.push(offset);
+        self.user_numbers.insert(name, number);
+        number
+    }
+
+    /// 0 for neither scope nor addresses, else a number from 1 on.
+    fn attribute(&mut self, scope: Option<&'a str>, ips: &'a [Range]) -> u16 {
+        if scope.is_none() && ips.is_empty() {
+            return 0;
+        }
+        let scope = scope.map_or(NONE, |name| self.text(name));
+        let ips = if ips.is_empty() { NONE } else { self.list(ips) };
+        if let Some(number) = self.attribute_numbers.get(&(scope, ips)) {
+            return *number;
+        }
+        self.attributes.push((scope, ips));
+        let number = count(self.attributes.len());
+        self.attribute_numbers.insert((scope, ips), number);
+        number
+    }
+
+    fn text(&mut self, text: &'a str) -> u32 {
+        if let Some(offset) = self.texts.get(text) {
+            return *offset;
+        }
+        let offset = position(&self.strings);
+        self.strings.extend_from_slice(&count(text.len()).to_le_bytes());
+        self.strings.extend_from_slice(text.as_bytes());
+        self.texts.insert(text, offset);
+        offset
+    }
+
+    fn list(&mut self, ips: &'a [Range]) -> u32 {
+        if let Some(offset) = self.lists.get(ips) {
+            return *offset;
+        }
+        let offset = position(&self.strings);
+        self.strings.extend_from_slice(&count(ips.len()).to_le_bytes());
+        for range in ips {
+            match range.net() {
+                IpNet::V4(net) => {
+                    self.strings.extend_from_slice(&[4, net.prefix_len()]);
+                    self.strings.extend_from_slice(&net.addr().octets());
+                }
+                IpNet::V6(net) => {
+                    self.strings.extend_from_slice(&[6, net.prefix_len()]);
+                    self.strings.extend_from_slice(&net.addr().octets());
+                }
+            }
+        }
+        self.lists.insert(ips, offset);
+        offset
+    }
+
+    fn finish(self, rows: usize, table: &[u8]) -> Vec<u8> {
+        let lists = self.users.len().saturating_mul(4).saturating_add(self.attributes.len().saturating_mul(8));
+        let size = HEAD.saturating_add(table.len()).saturating_add(lists).saturating_add(self.strings.len());
+        let mut chunk = Vec::with_capacity(size);
+        for number in [rows, self.users.len(), self.attributes.len(), 0] {
+            chunk.extend_from_slice(&count(number).to_le_bytes());
+        }
+        chunk.extend_from_slice(table);
+        self.users.iter().for_each(|offset| chunk.extend_from_slice(&offset.to_le_bytes()));
+        for (scope, ips) in self.attributes {
+            chunk.extend_from_slice(&scope.to_le_bytes());
+            chunk.extend_from_slice(&ips.to_le_bytes());
+        }
+        chunk.extend_from_slice(&self.strings);
+        chunk
+    }
+}
+
+/// A chunk has at most [`MAX_CHUNK_TOKENS`] rows, and everything counted here is bounded by that or by a name's length.
+fn count(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+/// 512 rows with 1024 addresses each take 9 MiB: far below 4 GiB.
+fn position(strings: &[u8]) -> u32 {
+    u32::try_from(strings.len()).unwrap_or(NONE)
+}
