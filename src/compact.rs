@@ -68,7 +68,8 @@ pub fn decode(bytes: &[u8]) -> Result<PluginConfiguration, ConfigError> {
 
 fn write(json: &[u8], table: &Table) -> Vec<u8> {
     let slots = table.slots();
-    let list: Vec<u8> = slots.iter().flat_map(|slot| listed(slot.chunk().bytes(), slot.chunk().len())).collect();
+    let list: Vec<u8> =
+        slots.iter().flat_map(|slot| listed(slot.chunk().bytes(), slot.chunk().len())).collect();
     let mut bytes = Vec::new();
     bytes.extend_from_slice(&MAGIC);
     for number in [FORMAT, size(json.len()), size(slots.len()), size(table.len())] {

@@ -76,12 +76,13 @@ impl<'a> Request<'a> {
 }
 
 /// A query parameter `_method`, in any case, escaped or not, or a name that lenient parsers turn into it: they drop
-/// blanks before it, take `.` and blanks for `_`, and end it at `[` or NUL.
+/// blanks before it, take `.` and blanks for `_`, end it at `[` or NUL, and take `[_method]` for it.
 fn has_method_parameter(query: &[u8]) -> bool {
     let names =
         query.split(|b| matches!(b, b'&' | b';')).filter_map(|pair| pair.split(|b| *b == b'=').next());
     names.map(unescape).any(|name| {
-        let end = name.iter().position(|b| matches!(b, b'[' | 0)).unwrap_or(name.len());
+        let name = name.strip_prefix(b"[").unwrap_or(&name);
+        let end = name.iter().position(|b| matches!(b, b'[' | b']' | 0)).unwrap_or(name.len());
         let name = name.get(..end).unwrap_or_default().trim_ascii_start();
         let read = name.iter().map(|b| if matches!(b, b'.' | b' ') { b'_' } else { b.to_ascii_lowercase() });
         read.eq(*b"_method")
@@ -136,6 +137,8 @@ mod tests {
             "/?_method[]=x",
             "/?_method%00=x",
             "/?_method%5b=x",
+            "/?[_method]=x",
+            "/?%5b_method%5D=x",
         ] {
             assert!(Request::new(&headers(&[(":path", target)])).overrides_method_or_path(), "{target}");
         }

@@ -84,7 +84,8 @@ impl Tokens {
             revision: "1".to_owned(),
             settings: Settings::default(),
             scopes: Default::default(),
-            tokens: (0..count).map(token).collect(),
+            tokens: Some((0..count).map(token).collect()),
+            token_set: None,
             report: with_reports.then(Report::default),
         }
     }
@@ -123,10 +124,11 @@ pub fn unchanged(count: usize) -> usize {
 /// Changes one token of a configuration, in its second half, to one that it did not hold before, and raises the
 /// revision.
 pub fn change_one(configuration: &mut PluginConfiguration, revision: u64, random: &mut Random) {
-    let count = configuration.tokens.len();
-    let index = unchanged(count) + random.below(count - unchanged(count));
     configuration.revision = revision.to_string();
-    if let Some(token) = configuration.tokens.get_mut(index) {
+    let Some(tokens) = &mut configuration.tokens else { return };
+    let count = tokens.len();
+    let index = unchanged(count) + random.below(count - unchanged(count));
+    if let Some(token) = tokens.get_mut(index) {
         token.sha256 = mint(random).digest().to_string();
     }
 }

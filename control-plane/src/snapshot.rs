@@ -92,11 +92,14 @@ fn configuration(
             token_prefixes: settings.token_prefixes.clone(),
         },
         scopes: settings.scopes.clone(),
-        tokens: tokens
-            .iter()
-            .filter(|token| is_published(token, settings, now))
-            .map(|token| wire_token(token, settings))
-            .collect(),
+        tokens: Some(
+            tokens
+                .iter()
+                .filter(|token| is_published(token, settings, now))
+                .map(|token| wire_token(token, settings))
+                .collect(),
+        ),
+        token_set: None,
         report: None,
     }
 }
@@ -170,7 +173,7 @@ mod tests {
         };
         let lost = Token { scope: Some("gone".into()), id: "t2".into(), ..scoped.clone() };
         let version = Version { epoch: "a".into(), revision: 1 };
-        let published = configuration(&version, &Settings::default(), &[scoped, lost], 100).tokens;
+        let published = configuration(&version, &Settings::default(), &[scoped, lost], 100).tokens.unwrap_or_default();
         let scopes: Vec<_> =
             published.iter().map(|token| (token.id.as_str(), token.scope.as_deref())).collect();
         assert_eq!(scopes, [("t1", Some("read_only"))]);

@@ -173,7 +173,8 @@ impl Listed {
         if crc32fast::hash(&bytes) != self.checksum {
             return Err(ConfigError::new("", "its checksum is wrong").into());
         }
-        let chunk = Chunk::parse(bytes).map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
+        let chunk =
+            Chunk::parse(bytes).map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
         if !self.describes(&chunk) {
             return Err(ConfigError::new("", "its number of tokens is not the listed one").into());
         }

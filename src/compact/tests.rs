@@ -72,7 +72,8 @@ fn any_token() -> impl Strategy<Value = Token> {
     let ips = proptest::collection::vec(
         prop_oneof![
             any::<u32>().prop_map(|ip| std::net::Ipv4Addr::from(ip).to_string()),
-            (any::<u128>(), 0u8..=128).prop_map(|(ip, bits)| format!("{}/{bits}", std::net::Ipv6Addr::from(ip | 1 << 127))),
+            (any::<u128>(), 0u8..=128)
+                .prop_map(|(ip, bits)| format!("{}/{bits}", std::net::Ipv6Addr::from(ip | 1 << 127))),
         ],
         0..4,
     );
@@ -83,14 +84,16 @@ fn any_token() -> impl Strategy<Value = Token> {
         Just(json!("use_not_allowed"))
     ];
     let end = proptest::option::of(1..crate::table::MAX_EXPIRY);
-    (any::<u32>(), "[a-zü]{1,9}", end, scope, ips, refuse).prop_map(|(n, user, end, scope, allowed_ips, refuse)| Token {
-        user,
-        expires_at: end.map(Integer),
-        scope,
-        allowed_ips,
-        refuse: serde_json::from_value(refuse).unwrap_or_default(),
-        ..token(n)
-    })
+    (any::<u32>(), "[a-zü]{1,9}", end, scope, ips, refuse).prop_map(
+        |(n, user, end, scope, allowed_ips, refuse)| Token {
+            user,
+            expires_at: end.map(Integer),
+            scope,
+            allowed_ips,
+            refuse: serde_json::from_value(refuse).unwrap_or_default(),
+            ..token(n)
+        },
+    )
 }
 
 /// In one order, with addresses as the table shows them.

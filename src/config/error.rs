@@ -36,12 +36,17 @@ impl ConfigError {
 fn presentable(text: &str) -> String {
     let mut shown = String::new();
     let mut run = String::new();
-    for c in text.chars().take(MAX_SHOWN).chain(std::iter::once('\0')) {
+    let cut = text.char_indices().nth(MAX_SHOWN).map_or(text.len(), |(at, _)| at);
+    let (kept, rest) = text.split_at_checked(cut).unwrap_or((text, ""));
+    // A run that goes on behind the cut is as long as it is, however little of it is left.
+    let beyond = rest.chars().take_while(char::is_ascii_alphanumeric).count();
+    for c in kept.chars().chain(std::iter::once('\0')) {
         if c.is_ascii_alphanumeric() {
             run.push(c);
             continue;
         }
-        shown.push_str(if run.len() < MAX_RUN { &run } else { "…" });
+        let beyond = if c == '\0' { beyond } else { 0 };
+        shown.push_str(if run.len().saturating_add(beyond) < MAX_RUN { &run } else { "…" });
         run.clear();
         match c {
             '\0' => {}
@@ -74,6 +79,10 @@ mod tests {
         let error =
             ConfigError::new(format!("scopes.{token}"), format_args!("no scope \"{token}\"\nINFO: fine"));
         assert_eq!(error.to_string(), "scopes.gp_…: no scope \"gp_…\"\\nINFO: fine");
+        for dashes in 190..245 {
+            let cut = ConfigError::new("", format_args!("{}{token}", "-".repeat(dashes)));
+            assert!(!cut.problem.contains("gp_0"), "{}", cut.problem);
+        }
         assert!(ConfigError::new("x", "a b ".repeat(100_000)).problem.len() <= MAX_SHOWN);
         assert_eq!(
             ConfigError::new("tokens[3].sha256", "a plain sentence").to_string(),

@@ -122,9 +122,13 @@ impl Source for PluginConfiguration {
 
 /// How long a worker stood still.
 fn log_time(start: Option<SystemTime>, source: &PluginConfiguration, first: bool) {
-    let took = start.zip(hostcalls::get_current_time().ok()).and_then(|(start, end)| end.duration_since(start).ok());
+    let took =
+        start.zip(hostcalls::get_current_time().ok()).and_then(|(start, end)| end.duration_since(start).ok());
     if let Some(took) = took {
         let (vm, read, size) = (if first { "a new VM" } else { "this VM" }, source.read.get(), source.size);
-        log(LogLevel::Debug, &format!("configured in {} us: {vm}, {read} of {size} bytes read", took.as_micros()));
+        log(
+            LogLevel::Debug,
+            &format!("configured in {} us: {vm}, {read} of {size} bytes read", took.as_micros()),
+        );
     }
 }

@@ -168,9 +168,9 @@ impl Draft {
                 *held = Held::default();
                 tokens::parse_tokens(&tokens, &scopes)?
             }
-            Tokens::Set(bytes, manifest) => manifest
-                .table(bytes.as_slice(), &scopes, held)
-                .map_err(|error| error.within("token_set"))?,
+            Tokens::Set(bytes, manifest) => {
+                manifest.table(bytes.as_slice(), &scopes, held).map_err(|error| error.within("token_set"))?
+            }
             Tokens::Compact(manifest) => manifest.table(source, &scopes, held)?,
         };
         Ok(policy)

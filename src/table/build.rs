@@ -161,7 +161,8 @@ impl<'a> Shared<'a> {
     }
 
     fn finish(self, rows: usize, table: &[u8]) -> Vec<u8> {
-        let lists = self.users.len().saturating_mul(4).saturating_add(self.attributes.len().saturating_mul(8));
+        let lists =
+            self.users.len().saturating_mul(4).saturating_add(self.attributes.len().saturating_mul(8));
         let size = HEAD.saturating_add(table.len()).saturating_add(lists).saturating_add(self.strings.len());
         let mut chunk = Vec::with_capacity(size);
         for number in [rows, self.users.len(), self.attributes.len(), 0] {

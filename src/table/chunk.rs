@@ -97,7 +97,8 @@ impl Chunk {
         let mut ips = 0_usize;
         let mut last: Option<&RowBytes> = None;
         for (index, row) in self.row_list().iter().enumerate() {
-            let error = |field: &str, problem: &str| Err(invalid(format!("tokens[{index}].{field}"), problem));
+            let error =
+                |field: &str, problem: &str| Err(invalid(format!("tokens[{index}].{field}"), problem));
             if last.is_some_and(|last| !rises(last, row)) {
                 return error("sha256", "digests rise from one row to the next, and none stands twice");
             }
@@ -355,7 +356,8 @@ impl<'a> IpList<'a> {
             IpNet::V4(_) => false,
             IpNet::V6(v6) => v6.addr().to_ipv4_mapped().is_some(),
         };
-        self.count <= address::MAX_ENTRIES && self.iter().all(|range| range.trunc() == range && !mapped(&range))
+        self.count <= address::MAX_ENTRIES
+            && self.iter().all(|range| range.trunc() == range && !mapped(&range))
     }
 }
 

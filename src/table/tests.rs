@@ -10,15 +10,7 @@ fn table(rows: &[Row<'_>]) -> Table {
 fn row(digest: [u8; 32]) -> Row<'static> {
     let digest = Digest::from_bytes(digest);
     let rest = (None, Vec::new(), None);
-    Row {
-        digest,
-        id: "t",
-        user: "fred",
-        expires_at: 0,
-        scope: rest.0,
-        allowed_ips: rest.1,
-        refuse: rest.2,
-    }
+    Row { digest, id: "t", user: "fred", expires_at: 0, scope: rest.0, allowed_ips: rest.1, refuse: rest.2 }
 }
 
 /// Digests that share up to 31 bytes: what nobody gets by hashing, and anybody can write.
@@ -75,7 +67,8 @@ fn a_changed_token_changes_one_chunk_and_the_others_are_the_same_bytes() {
 
 #[test]
 fn chunks_that_do_not_rise_are_no_table() {
-    let slot = |n: u8| Slot::new(None, Arc::new(Chunk::parse(chunks(&[row([n; 32])]).next().unwrap()).unwrap()));
+    let slot =
+        |n: u8| Slot::new(None, Arc::new(Chunk::parse(chunks(&[row([n; 32])]).next().unwrap()).unwrap()));
     assert!(Table::new(vec![slot(1), slot(2), slot(3)]).is_ok());
     assert_eq!(Table::new(vec![slot(1), slot(3), slot(2)]).err(), Some(OutOfOrder { chunk: 2 }));
     assert_eq!(Table::new(vec![slot(1), slot(1)]).err(), Some(OutOfOrder { chunk: 1 }));

@@ -38,7 +38,8 @@ fn build(rows: &[Row<'_>]) -> Result<Table, ConfigError> {
     let mut slots = Vec::new();
     for bytes in chunks(rows) {
         // Every row was checked, so an error here is this code's own.
-        let chunk = Chunk::parse(bytes).map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
+        let chunk =
+            Chunk::parse(bytes).map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
         slots.push(Slot::new(None, Arc::new(chunk)));
     }
     Table::new(slots).map_err(|_| ConfigError::new("tokens", "the table could not be built"))

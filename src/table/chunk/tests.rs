@@ -41,7 +41,10 @@ fn a_chunk_gives_back_what_was_put_in_and_keeps_shared_strings_once() {
     let chunk = Chunk::parse(bytes).unwrap();
     assert_eq!((chunk.len(), chunk.ips()), (4, 6));
     let entry = chunk.find(&Digest::from_bytes([2; 32])).unwrap();
-    assert_eq!((entry.id, entry.user, entry.expires_at, entry.scope), ("t2", "fred", Some(2), Some("read_only")));
+    assert_eq!(
+        (entry.id, entry.user, entry.expires_at, entry.scope),
+        ("t2", "fred", Some(2), Some("read_only"))
+    );
     let shown: Vec<_> = entry.allowed_ips.iter().map(|net| net.to_string()).collect();
     assert_eq!(shown, ["10.0.0.0/8", "2001:db8::/32"]);
     assert!(entry.allowed_ips.admits(Some("10.9.8.7".parse().unwrap())));
@@ -79,7 +82,10 @@ fn every_value_is_checked_and_named() {
     assert!(error(|b| b[list + 1] = 33).starts_with("attributes[0]: "), "too many bits");
     assert!(error(|b| b[list + 5] = 1).starts_with("attributes[0]: "), "host bits");
     assert!(error(|b| b[list - 2] = 0).starts_with("attributes[0]: "), "an empty list");
-    assert!(error(|b| b.truncate(b.len() - 1)).contains("attributes") || error(|b| b.truncate(b.len() - 1)).contains("id"));
+    assert!(
+        error(|b| b.truncate(b.len() - 1)).contains("attributes")
+            || error(|b| b.truncate(b.len() - 1)).contains("id")
+    );
 }
 
 #[test]

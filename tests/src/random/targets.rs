@@ -76,7 +76,8 @@ const ENDS: [&str; 63] = [
     "/%c2%80x",
     "/%ef%bf%bf",
 ];
-const QUERIES: [&str; 49] = [
+const QUERIES: [&str; 50] = [
+    "?[_method]=x",
     "?",
     "?a=b",
     "?a=/../b",
