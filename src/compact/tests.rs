@@ -281,3 +281,26 @@ fn heads_that_promise_what_is_not_there_are_refused() {
     assert!(error(b"GATEPASS").contains("28 bytes"));
     assert!(error(&[good.as_slice(), b"x"].concat()).contains("whole length"));
 }
+
+/// The first block of this kind behind the example's heading in the document.
+fn example(kind: &str) -> &'static str {
+    let document = include_str!("../../docs/plugin-configuration.md");
+    let example = document.split("\n### An example\n").nth(1).expect("an example");
+    let block = example.split(&format!("```{kind}\n")).nth(1).expect("a block");
+    block.split("```").next().expect("its end")
+}
+
+#[test]
+fn the_documents_example_is_what_the_encoder_writes() {
+    let configuration: PluginConfiguration = serde_json::from_str(example("json")).unwrap();
+    let digits: String = example("text").lines().filter_map(|line| line.split('|').next()).collect();
+    let shown =
+        hex::encode(STANDARD.decode(encode_in_json(&configuration).unwrap().token_set.unwrap()).unwrap());
+    assert_eq!(digits.replace(' ', ""), shown);
+    // The same list and chunks stand in the form that has settings too.
+    let whole = hex::encode(encode(&configuration).unwrap());
+    assert!(
+        whole.ends_with(&shown[2 * HEAD..])
+            && decode(&encode(&configuration).unwrap()).unwrap() == configuration
+    );
+}
