@@ -21,3 +21,4 @@ pub mod scope;
 pub mod source;
 pub mod table;
 pub mod token;
+pub mod usage;

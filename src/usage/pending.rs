@@ -1,0 +1,112 @@
+//! Uses that no report has told yet, one entry a token.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::ops::Bound;
+
+use super::{MAX_USER_AGENT, Use};
+
+/// Uses by token id. A tree: it grows without copying what it holds, and needs no random seed.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    tokens: BTreeMap<Box<str>, Noted>,
+    /// The last id that was taken. The next ones come after it, so that no id waits for ever behind smaller ones.
+    last_taken: Box<str>,
+}
+
+/// The uses of one token since its last report.
+#[derive(Debug)]
+pub(super) struct Noted {
+    pub(super) count: u64,
+    pub(super) last_used_at: u64,
+    pub(super) ip: Option<IpAddr>,
+    pub(super) user_agent: Option<Box<str>>,
+}
+
+impl Pending {
+    pub(super) fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Notes a further use of a token; false if there is none yet. Allocates nothing.
+    pub(super) fn repeat(&mut self, used: &Use<'_>) -> bool {
+        let Some(noted) = self.tokens.get_mut(used.token_id) else { return false };
+        noted.count = noted.count.saturating_add(1);
+        noted.last_used_at = noted.last_used_at.max(used.now);
+        true
+    }
+
+    /// Notes the first use of a token.
+    pub(super) fn insert(&mut self, used: &Use<'_>, ip: Option<IpAddr>) {
+        let noted = Noted {
+            count: 1,
+            last_used_at: used.now,
+            ip: ip.map(|ip| ip.to_canonical()),
+            user_agent: used.user_agent.and_then(user_agent),
+        };
+        self.tokens.insert(used.token_id.into(), noted);
+    }
+
+    /// Takes out the uses of at most `most` tokens.
+    pub(super) fn take(&mut self, most: usize) -> Vec<(Box<str>, Noted)> {
+        let last: &str = &self.last_taken;
+        let behind = self.tokens.range::<str, _>((Bound::Excluded(last), Bound::Unbounded));
+        let before = self.tokens.range::<str, _>((Bound::Unbounded, Bound::Included(last)));
+        let ids: Vec<Box<str>> = behind.chain(before).take(most).map(|(id, _)| id.clone()).collect();
+        if let Some(id) = ids.last() {
+            self.last_taken.clone_from(id);
+        }
+        ids.into_iter().filter_map(|id| self.tokens.remove_entry(&id)).collect()
+    }
+}
+
+/// A user agent as a report may hold it: text of at most [`MAX_USER_AGENT`] bytes, with U+FFFD for whatever is no UTF-8
+/// and for control characters. None if it is empty.
+fn user_agent(bytes: &[u8]) -> Option<Box<str>> {
+    // No more is decoded than can stay: decoding never shortens, and a character has at most four bytes.
+    let bytes = bytes.get(..MAX_USER_AGENT.saturating_add(4)).unwrap_or(bytes);
+    let mut text = String::with_capacity(bytes.len().min(MAX_USER_AGENT));
+    for char in String::from_utf8_lossy(bytes).chars() {
+        let char = if char.is_control() { char::REPLACEMENT_CHARACTER } else { char };
+        if text.len().saturating_add(char.len_utf8()) > MAX_USER_AGENT {
+            break;
+        }
+        text.push(char);
+    }
+    if text.is_empty() { None } else { Some(text.into_boxed_str()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_agent_is_text_of_at_most_256_bytes() {
+        let (long, faces) = ("a".repeat(255), "\u{1f600}".repeat(99));
+        let rows: &[(&[u8], Option<&str>)] = &[
+            (b"curl/8.0", Some("curl/8.0")),
+            (b"", None),
+            (b"a\r\n\x1b\x7f\xc2\x85", Some("a\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}")),
+            (b"a\xffb", Some("a\u{fffd}b")),
+            (&[long.as_bytes(), b"bc"].concat(), Some(&format!("{long}b"))),
+            (&[long.as_bytes(), "ü".as_bytes()].concat(), Some(&long)),
+            (faces.as_bytes(), Some(&"\u{1f600}".repeat(64))),
+            (&[0; 60_000], Some(&"\u{fffd}".repeat(85))),
+        ];
+        for (bytes, text) in rows {
+            assert_eq!(user_agent(bytes).as_deref(), *text, "{bytes:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_long_user_agent_is_the_beginning_of_the_whole_one(
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 1..600),
+        ) {
+            let whole = String::from_utf8_lossy(&bytes).replace(char::is_control, "\u{fffd}");
+            let cut = user_agent(&bytes).unwrap();
+            assert!(whole.starts_with(&*cut) && cut.len() <= MAX_USER_AGENT);
+            assert!(cut.len() == whole.len() || cut.len() > MAX_USER_AGENT - 4);
+        }
+    }
+}
