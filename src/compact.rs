@@ -17,8 +17,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::ConfigError;
 use crate::config::wire::PluginConfiguration;
-use crate::policy::Policy;
-use crate::table::Table;
+use crate::policy::{LoadError, Policy};
+use crate::table::{ChunkName, Table};
 
 pub use load::Held;
 pub(crate) use load::{Manifest, check_all_ids};
@@ -64,6 +64,48 @@ pub fn decode(bytes: &[u8]) -> Result<PluginConfiguration, ConfigError> {
         serde_json::from_slice(&json).map_err(|error| ConfigError::new("", error))?;
     let tokens = policy.table().iter().map(|(digest, entry)| entry.to_wire(&digest)).collect();
     Ok(PluginConfiguration { tokens: Some(tokens), token_set: None, ..rest })
+}
+
+/// A chunk as a compact configuration holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamedChunk<'b> {
+    /// What the list calls it.
+    pub name: ChunkName,
+    /// How many tokens the list says are in it.
+    pub tokens: u32,
+    /// The chunk itself.
+    pub bytes: &'b [u8],
+}
+
+impl NamedChunk<'_> {
+    /// Whether its name is the SHA-256 of its bytes.
+    pub fn has_its_own_name(&self) -> bool {
+        <[u8; 32]>::from(Sha256::digest(self.bytes)) == self.name
+    }
+}
+
+/// The chunks of a compact configuration in order, as they are listed: neither they nor their names are checked.
+///
+/// # Errors
+/// Head, JSON or list are damaged, or a chunk lies beyond the end.
+pub fn chunks(bytes: &[u8]) -> Result<Vec<NamedChunk<'_>>, ConfigError> {
+    let manifest = Manifest::read(bytes).map_err(|error| match error {
+        LoadError::Content(error) => error,
+        LoadError::Memory | LoadError::Host => ConfigError::new("", "there is no memory for it"),
+    })?;
+    let beyond = || ConfigError::new("", "a chunk lies beyond the configuration's end");
+    let (_, rest) = bytes.split_at_checked(HEAD.saturating_add(manifest.json.len())).ok_or_else(beyond)?;
+    let count = bytes.get(16..20).and_then(|count| count.first_chunk::<4>()).ok_or_else(beyond)?;
+    let list_len = (u32::from_le_bytes(*count) as usize).saturating_mul(LISTED);
+    let (list, mut rest) = rest.split_at_checked(list_len).ok_or_else(beyond)?;
+    let mut next = |place: &[u8; LISTED]| {
+        let (name, numbers) = place.split_first_chunk::<32>()?;
+        let [len, tokens, _] = numbers.as_chunks::<4>().0 else { return None };
+        let (chunk, behind) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+        rest = behind;
+        Some(NamedChunk { name: *name, tokens: u32::from_le_bytes(*tokens), bytes: chunk })
+    };
+    list.as_chunks::<LISTED>().0.iter().map(|place| next(place).ok_or_else(beyond)).collect()
 }
 
 fn write(json: &[u8], table: &Table) -> Vec<u8> {

@@ -6,6 +6,7 @@ mod output;
 mod prompt;
 pub mod run;
 pub mod serve;
+pub mod snapshot;
 pub mod user;
 
 use clap::builder::Resettable;
@@ -31,6 +32,9 @@ enum Command {
     /// Look after the audit
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Convert plugin configurations, and look into them
+    #[command(subcommand)]
+    Snapshot(snapshot::SnapshotCommand),
 }
 
 impl Cli {
@@ -50,6 +54,7 @@ impl Cli {
             Command::Run(args) => run::run(args).await,
             Command::User(command) => user::execute(command).await,
             Command::Audit(command) => audit::execute(command).await,
+            Command::Snapshot(command) => tokio::task::spawn_blocking(|| snapshot::execute(command)).await?,
         }
     }
 }

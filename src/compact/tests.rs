@@ -205,11 +205,16 @@ fn sealed(bytes: &[u8]) -> Vec<u8> {
         sealed[place + 40..place + 44].copy_from_slice(&crc32fast::hash(chunk).to_le_bytes());
         at += len;
     }
-    let mut checksum = crc32fast::Hasher::new();
-    checksum.update(&sealed[..24]);
-    checksum.update(&sealed[HEAD..list + count * LISTED]);
-    sealed[24..28].copy_from_slice(&checksum.finalize().to_le_bytes());
+    seal_head(&mut sealed, list + count * LISTED);
     sealed
+}
+
+/// Makes the checksum of head, JSON and list right.
+fn seal_head(bytes: &mut [u8], end_of_list: usize) {
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(&bytes[..24]);
+    checksum.update(&bytes[HEAD..end_of_list]);
+    bytes[24..28].copy_from_slice(&checksum.finalize().to_le_bytes());
 }
 
 #[test]
@@ -303,4 +308,22 @@ fn the_documents_example_is_what_the_encoder_writes() {
         whole.ends_with(&shown[2 * HEAD..])
             && decode(&encode(&configuration).unwrap()).unwrap() == configuration
     );
+}
+
+#[test]
+fn chunks_are_shown_with_their_names_whether_or_not_these_are_right() {
+    let mut bytes = encode(&configuration(1, tokens(0..3000))).unwrap();
+    let listed = chunks(&bytes).unwrap();
+    assert!(listed.len() > 1 && listed.iter().all(NamedChunk::has_its_own_name));
+    assert_eq!(listed.iter().map(|chunk| chunk.tokens).sum::<u32>(), 3000);
+    let (count, first) = (listed.len(), listed[0].bytes.len());
+    // What no checksum finds: another name, by somebody who computes checksums.
+    let list = HEAD + u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
+    bytes[list] ^= 1;
+    seal_head(&mut bytes, list + count * LISTED);
+    assert!(Policy::parse(&bytes).is_ok(), "a worker does not compute names");
+    let right: Vec<bool> = chunks(&bytes).unwrap().iter().map(NamedChunk::has_its_own_name).collect();
+    assert!(!right[0] && right.len() == count && right[1..].iter().all(|right| *right));
+    let cut = &bytes[..list + count * LISTED + first - 1];
+    assert!(chunks(cut).is_err() && chunks(b"{}").is_err());
 }

@@ -7,8 +7,16 @@ use std::io::{self, ErrorKind, Write as _};
 /// # Errors
 /// Standard output cannot be written, for instance because the disk is full.
 pub(super) fn print(text: &str) -> io::Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// Prints bytes that need be no text, as [`print`] does.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub(super) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     let mut output = io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+    match output.write_all(bytes).and_then(|()| output.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }

@@ -4,5 +4,6 @@
 mod commands;
 mod password;
 mod reports;
+mod snapshot;
 mod start;
 mod support;
