@@ -4,6 +4,7 @@
 //! anew, without the crate's own parsers: a rule that both got wrong in the same way would be found by neither.
 
 pub mod authorization;
+pub mod compact;
 pub mod configuration;
 pub mod decision;
 pub mod oracle;
