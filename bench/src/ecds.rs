@@ -5,13 +5,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use clap::ValueEnum;
+use gatepass::compact;
 use gatepass::config::wire::PluginConfiguration;
 use prost::Message;
 use serde_json::{Value, json};
 
 use crate::proto::{
-    Any, AsyncDataSource, DataSource, DiscoveryResponse, FailurePolicy, PluginConfig, StringValue,
-    TypedExtensionConfig, VmConfig, Wasm,
+    Any, AsyncDataSource, BytesValue, DataSource, DiscoveryResponse, FailurePolicy, PluginConfig,
+    StringValue, TypedExtensionConfig, VmConfig, Wasm,
 };
 
 /// The wasm filter's message.
@@ -20,19 +22,23 @@ pub const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v
 pub const API_KEY_AUTH: &str = "type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth";
 const TYPED_EXTENSION: &str = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
 const STRING_VALUE: &str = "type.googleapis.com/google.protobuf.StringValue";
+const BYTES_VALUE: &str = "type.googleapis.com/google.protobuf.BytesValue";
 
 /// How the filter's configuration is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Form {
-    /// The JSON of the contract, as a `StringValue`.
+    /// The contract's JSON, as a `StringValue`
     Json,
+    /// The compact encoding of the same, as a `BytesValue`
+    Compact,
 }
 
 impl Form {
     /// For the results.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Json => "json",
+            Self::Json => "JSON",
+            Self::Compact => "the compact encoding",
         }
     }
 
@@ -45,6 +51,10 @@ impl Form {
             Self::Json => {
                 let value = serde_json::to_string(configuration)?;
                 Ok(Any { type_url: STRING_VALUE.to_owned(), value: StringValue { value }.encode_to_vec() })
+            }
+            Self::Compact => {
+                let value = compact::encode(configuration)?;
+                Ok(Any { type_url: BYTES_VALUE.to_owned(), value: BytesValue { value }.encode_to_vec() })
             }
         }
     }

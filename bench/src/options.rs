@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
+use crate::ecds::Form;
+
 /// Measures Gatepass against what Envoy has of its own, in one run on one Envoy.
 #[derive(Debug, Parser)]
 #[command(name = "gatepass-bench", subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
@@ -92,7 +94,7 @@ pub struct Run {
     /// Pushes at 1,000,000 tokens [default: 12, quick: 3]
     #[arg(long, env = "GATEPASS_BENCH_LARGE_PUSHES", value_name = "N")]
     pub large_pushes: Option<usize>,
-    /// Cold loads of each module [default: 7, quick: 3]
+    /// Cold loads of each module [default: 11, quick: 3]
     #[arg(long, env = "GATEPASS_BENCH_COLD_LOADS", value_name = "N")]
     pub cold_loads: Option<usize>,
     /// Pushes after which memory is looked at last [default: 10000, quick: 1000]
@@ -101,6 +103,9 @@ pub struct Run {
     /// Tokens of the largest table
     #[arg(long, env = "GATEPASS_BENCH_TOKENS", value_name = "N", default_value_t = 1_000_000)]
     pub tokens: usize,
+    /// How configurations are written
+    #[arg(long, env = "GATEPASS_BENCH_FORM", default_value = "compact")]
+    pub form: Form,
     /// Seed of tokens and orders
     #[arg(long, env = "GATEPASS_BENCH_SEED", value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -139,7 +144,7 @@ impl Run {
             pairs: self.pairs.unwrap_or(either(30, 6)),
             pushes: self.pushes.unwrap_or(either(200, 30)),
             large_pushes: self.large_pushes.unwrap_or(either(12, 3)),
-            cold_loads: self.cold_loads.unwrap_or(either(7, 3)),
+            cold_loads: self.cold_loads.unwrap_or(either(11, 3)),
             memory_pushes: self.memory_pushes.unwrap_or(either(10_000, 1_000)),
             tokens: self.tokens,
             seed: self.seed,

@@ -21,6 +21,13 @@ pub struct StringValue {
     pub value: String,
 }
 
+/// `google.protobuf.BytesValue`.
+#[derive(Clone, PartialEq, Message)]
+pub struct BytesValue {
+    #[prost(bytes = "vec", tag = "1")]
+    pub value: Vec<u8>,
+}
+
 /// `envoy.service.discovery.v3.DiscoveryResponse`.
 #[derive(Clone, PartialEq, Message)]
 pub struct DiscoveryResponse {

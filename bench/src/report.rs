@@ -107,8 +107,10 @@ fn pushes(out: &mut String, results: &Results) -> std::fmt::Result {
         )?;
         writeln!(
             out,
-            "ratio in {} pairs: median {median:.2}, quartiles {q1:.2} to {q3:.2}.\n",
-            tail.ratios().len()
+            "ratio in {} pairs: median {median:.2}, quartiles {q1:.2} to {q3:.2}. Envoy took {} of {} pushes.\n",
+            tail.ratios().len(),
+            tail.taken,
+            tail.sent
         )?;
     }
     for (tokens, observed) in [(100_000, &results.pushes), (results.counts.tokens, &results.large_pushes)] {

@@ -70,7 +70,7 @@ impl Bench {
             tokens: Tokens::make(counts.tokens, counts.seed),
             random: Random::new(counts.seed ^ 0xbe9c),
             program: Program { path, folder, processors },
-            form: Form::Json,
+            form: run.form,
             modules,
             counts,
             run,

@@ -25,6 +25,10 @@ pub struct Tail {
     pub quiet_us: Vec<f64>,
     /// The 99th percentile with a push a second.
     pub pushed_us: Vec<f64>,
+    /// Pushes that were sent.
+    pub sent: u64,
+    /// Those of them that Envoy took: while it is busy with one, two more are one to it.
+    pub taken: u64,
 }
 
 impl Tail {
@@ -59,7 +63,9 @@ pub fn measure(
             let prepared: Vec<Prepared> = (0..if pushes { seconds } else { 0 })
                 .map(|_| pushed.prepare(configuration, random))
                 .collect::<Result<_, _>>()?;
-            let p99 = window(envoy, pushed, prepared, requests, (seconds, rate))?;
+            tail.sent += prepared.len() as u64;
+            let (p99, taken) = window(envoy, pushed, prepared, requests, (seconds, rate))?;
+            tail.taken += taken;
             let values = if pushes { &mut tail.pushed_us } else { &mut tail.quiet_us };
             values.push(p99);
         }
@@ -67,14 +73,16 @@ pub fn measure(
     Ok(tail)
 }
 
+/// The 99th percentile, and how many of the pushes were taken.
 fn window(
     envoy: &Envoy,
     pushed: &Pushed,
     prepared: Vec<Prepared>,
     requests: &Requests,
     (seconds, rate): (u64, f64),
-) -> anyhow::Result<f64> {
-    let taken = envoy.taken(pushed.name())? + prepared.len() as u64;
+) -> anyhow::Result<(f64, u64)> {
+    let before = envoy.taken(pushed.name())?;
+    let least = before + prepared.len().min(1) as u64;
     let mut client = Client::open(envoy.listener(pushed.name())?, CONNECTIONS, 200)?;
     client.closed(requests, 0, requests.len() / 10)?;
     let mut latencies = Vec::new();
@@ -85,10 +93,21 @@ fn window(
         client.open_loop(requests, interval(rate), during(length), &mut latencies)?;
         publisher.join().map_err(|_| anyhow::anyhow!("the publishing thread panicked"))?
     })?;
+    let after = settled(envoy, pushed.name(), least)?;
+    Ok((quantile(&sorted_us(&latencies), 0.99), after - before))
+}
+
+/// How many configurations were taken once that is at least `least` and changes no more. The admin port is served by the
+/// thread that reads the file: what was there before one question is read before the next is answered.
+fn settled(envoy: &Envoy, filter: &str, least: u64) -> anyhow::Result<u64> {
+    const ANSWERS: usize = 4;
+    let (mut last, mut same) = (0, 0);
     wait_for("the last push to be taken", PATIENCE, || {
-        Ok((envoy.taken(pushed.name())? == taken).then_some(()))
-    })?;
-    Ok(quantile(&sorted_us(&latencies), 0.99))
+        let now = envoy.taken(filter)?;
+        same = if now == last { same + 1 } else { 1 };
+        last = now;
+        Ok((now >= least && same >= ANSWERS).then_some(now))
+    })
 }
 
 /// One in the middle of each second.
