@@ -2,7 +2,12 @@
 
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gatepass::compact;
+use gatepass::config::wire::PluginConfiguration;
 use gatepass_tests::envoy::{Changes, Envoy};
+use gatepass_tests::random::Random;
 use gatepass_tests::{artefacts, echo, wait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -12,16 +17,52 @@ use tempfile::TempDir;
 pub enum Form {
     /// JSON in a `StringValue`.
     Json,
+    /// The compact encoding in a `BytesValue`.
+    Compact,
+    /// JSON in a `StringValue`, its tokens as `token_set`.
+    TokenSet,
 }
 
 /// The forms that valid configurations are pushed in, at random.
-pub const FORMS: [Form; 1] = [Form::Json];
+pub const FORMS: [Form; 3] = [Form::Json, Form::Compact, Form::TokenSet];
 
-/// A configuration as the `configuration` of Envoy's Wasm filter.
+/// A valid configuration as the `configuration` of Envoy's Wasm filter.
 pub fn encode_push(configuration: &Value, form: Form) -> Value {
     match form {
         Form::Json => string_value(&configuration.to_string()),
+        Form::Compact => bytes_value(&compact::encode(&wire(configuration)).expect("a valid configuration")),
+        Form::TokenSet => token_set(&wire(configuration), |bytes| bytes),
     }
+}
+
+/// The same with one bit of the compact encoding turned: to be rejected.
+pub fn encode_damaged(configuration: &Value, random: &mut Random) -> Value {
+    let configuration = wire(configuration);
+    let in_json = random.percent(50);
+    let damaged = |mut bytes: Vec<u8>| {
+        let at = random.below(bytes.len());
+        bytes[at] ^= 1 << random.below(8);
+        bytes
+    };
+    if in_json {
+        return token_set(&configuration, damaged);
+    }
+    bytes_value(&compact::encode(&configuration).map(damaged).expect("a valid configuration"))
+}
+
+fn wire(configuration: &Value) -> PluginConfiguration {
+    serde_json::from_value(configuration.clone()).expect("a configuration")
+}
+
+fn bytes_value(bytes: &[u8]) -> Value {
+    json!({"@type": "type.googleapis.com/google.protobuf.BytesValue", "value": STANDARD.encode(bytes)})
+}
+
+fn token_set(configuration: &PluginConfiguration, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Value {
+    let mut encoded = compact::encode_in_json(configuration).expect("a valid configuration");
+    let bytes = encoded.token_set.as_deref().map(|text| STANDARD.decode(text).expect("base64"));
+    encoded.token_set = bytes.map(|bytes| STANDARD.encode(change(bytes)));
+    string_value(&serde_json::to_string(&encoded).expect("JSON"))
 }
 
 /// Any text, valid or not, in a `StringValue`.

@@ -11,7 +11,7 @@ use gatepass_tests::reference::policy::Policy;
 use gatepass_tests::wait;
 
 use super::compare::{Difference, compare, shrunk};
-use super::gate::{Answered, FORMS, Gate, encode_push, string_value};
+use super::gate::{Answered, FORMS, Gate, encode_damaged, encode_push, string_value};
 use super::wire::Line;
 
 /// Connections that ask at the same time.
@@ -36,6 +36,8 @@ struct Run {
     plan: Plan,
     gate: Gate,
     world: World,
+    /// Decides how configurations are written.
+    forms: Random,
     enforced: Enforced,
     lines: Vec<Line>,
     /// Tokens that tell which configuration is in force: of all those that were pushed last.
@@ -85,7 +87,8 @@ impl Run {
         let world = World::new(Random::new(&[plan.seed]), now());
         let mut enforced = Enforced::default();
         enforced.offer(Policy::read(world.configuration()));
-        let gate = Gate::start(encode_push(world.configuration(), FORMS[0]));
+        let mut forms = Random::new(&[plan.seed, u64::MAX]);
+        let gate = Gate::start(encode_push(world.configuration(), *forms.item(&FORMS)));
         let lines = (0..LINES).map(|_| Line::new(gate.envoy.http())).collect();
         let (probes, decisions, pushes, differences) = Default::default();
         let (asked, derailed) = (0, false);
@@ -93,6 +96,7 @@ impl Run {
             plan,
             gate,
             world,
+            forms,
             enforced,
             lines,
             probes,
@@ -108,25 +112,30 @@ impl Run {
     /// Pushes the next configuration and waits until what becomes of it holds; says what it was.
     fn push(&mut self) -> String {
         let push = self.world.push(now());
-        let (configuration, accepted) = match &push.content {
+        let (configuration, accepted, form) = match &push.content {
             Content::Valid(configuration) => {
                 let taken = self.enforced.offer(Policy::read(configuration));
                 assert_eq!(taken, push.taken, "the generator meant otherwise: {}", push.what);
-                (encode_push(configuration, FORMS[0]), Answered::Taken)
+                let form = *self.forms.item(&FORMS);
+                (encode_push(configuration, form), Answered::Taken, format!("{form:?}"))
             }
-            Content::Broken(text) => (string_value(text), Answered::Rejected),
+            Content::Broken(_) if self.forms.percent(40) => {
+                let damaged = encode_damaged(self.world.configuration(), &mut self.forms);
+                (damaged, Answered::Rejected, "one bit turned".to_owned())
+            }
+            Content::Broken(text) => (string_value(text), Answered::Rejected, "Json".to_owned()),
         };
         let answered = self.gate.push(configuration.clone());
         if answered != accepted {
             let log = self.gate.envoy.log();
             let log = log.lines().rfind(|line| line.contains("refused")).unwrap_or_default();
-            let was = format!("seed {}: {} was {answered:?}", self.plan.seed, push.what);
+            let was = format!("seed {}: {} ({form}) was {answered:?}", self.plan.seed, push.what);
             let about = format!("{was}\n  configuration: {configuration}\n  Envoy's log: {log}");
             self.derailed = true;
             self.differences.insert(push.what.clone(), (1, vec![about]));
         }
         let kind = push.what.split(':').next().unwrap_or_default().to_owned();
-        *self.pushes.entry(kind).or_default() += 1;
+        *self.pushes.entry(format!("{kind}, {form}")).or_default() += 1;
         self.probes = vec![self.world.probe().to_owned(), push.probe];
         push.what
     }
