@@ -123,7 +123,7 @@ impl<'a> Change<'a> {
         if self.filter_sees_it {
             self.tx.raise_revision().await?;
             let report = self.context.report.as_ref();
-            Snapshot::build(self.tx.as_mut(), report, self.now).await?.check()?;
+            Snapshot::build(self.tx.as_mut(), report, self.now).await?.check().await?;
         }
         let version = self.tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
         self.tx.commit().await?;

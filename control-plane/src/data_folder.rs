@@ -39,6 +39,9 @@ pub enum FolderError {
     /// Another server writes this file.
     #[error("another gatepass server writes {}: stop it, or give another file with --ecds-file", .0.display())]
     FileInUse(PathBuf),
+    /// Envoy would read the file as something else than it is.
+    #[error("{}: Envoy takes binary from files alone whose names end in .pb: give such a one with --ecds-file", .0.display())]
+    NotBinary(PathBuf),
     /// There is no database.
     #[error("there is no database in {}: start `gatepass serve` first, or name its folder with --data-dir", .0.display())]
     NoDatabase(PathBuf),

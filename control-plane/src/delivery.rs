@@ -4,6 +4,7 @@
 //! failed write and a change by another process are so made good in the same way.
 
 pub mod ecds;
+pub mod proto;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,10 +75,10 @@ impl Delivery {
         let snapshot = Snapshot::build(tx.as_mut(), self.report.as_ref(), self.clock.now()).await;
         let snapshot = snapshot.map_err(|error| error.to_string())?;
         drop(tx);
-        snapshot.check().map_err(|error| format!("the snapshot would be refused: {error}"))?;
-        self.target.write(&snapshot).await?;
-        tracing::info!(epoch = %snapshot.version.epoch, revision = snapshot.version.revision, "delivered");
-        self.signal.deliver(snapshot.version);
+        let version = snapshot.version.clone();
+        self.target.write(snapshot).await?;
+        tracing::info!(epoch = %version.epoch, revision = version.revision, "delivered");
+        self.signal.deliver(version);
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! The plugin configuration that the filter is to enforce, from the state of the database.
 
+use gatepass::compact;
 use gatepass::config::ConfigError;
 use gatepass::config::wire;
 use gatepass::policy::Policy;
@@ -22,8 +23,8 @@ const KEPT_AFTER_EXPIRY: i64 = 30 * 24 * 60 * 60;
 pub struct Snapshot {
     /// Which one.
     pub version: Version,
-    /// The plugin configuration's JSON.
-    pub json: String,
+    /// The plugin configuration.
+    pub configuration: wire::PluginConfiguration,
 }
 
 impl Snapshot {
@@ -40,24 +41,49 @@ impl Snapshot {
         let settings = tx.settings().await?.settings;
         let now = now.as_second();
         let tokens = tx.unrevoked_tokens(now.saturating_sub(KEPT_AFTER_EXPIRY)).await?;
-        let configuration = wire::PluginConfiguration {
-            report: report.cloned(),
-            ..configuration(&version, &settings, &tokens, now)
-        };
-        let json = serde_json::to_string(&configuration)
-            .map_err(|error| Error::Internal(format!("the snapshot could not be written: {error}")))?;
-        Ok(Self { version, json })
+        let report = report.cloned();
+        apart(move || {
+            let rest = configuration(&version, &settings, &tokens, now);
+            Ok(Self { version, configuration: wire::PluginConfiguration { report, ..rest } })
+        })
+        .await
     }
 
     /// Has the filter's own rules read it.
     ///
     /// # Errors
     /// What the filter would refuse, named by the field that the caller knows.
-    pub fn check(&self) -> Result<(), Error> {
-        Policy::parse(self.json.as_bytes())
-            .map(drop)
-            .map_err(|error| Error::invalid(callers_field(&error), error.problem))
+    pub async fn check(self) -> Result<(), Error> {
+        apart(move || Policy::from_wire(self.configuration).map(drop).map_err(refused)).await
     }
+
+    /// Its compact encoding, which the filter's own rules have read. Takes a while if there are many tokens.
+    ///
+    /// # Errors
+    /// What the filter would refuse, as [`Self::check`] names it.
+    pub fn encode(&self) -> Result<Vec<u8>, Error> {
+        compact::encode(&self.configuration).map_err(refused)
+    }
+
+    /// Its JSON. Takes a while if there are many tokens.
+    ///
+    /// # Errors
+    /// None that a configuration could cause.
+    pub fn to_json(&self) -> Result<String, Error> {
+        serde_json::to_string(&self.configuration)
+            .map_err(|error| Error::Internal(format!("the snapshot could not be written: {error}")))
+    }
+}
+
+/// Does off the async threads what takes a while if there are many tokens.
+///
+/// # Errors
+/// That of `work`, or its panic.
+pub async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::Internal(format!("the work on a snapshot ended: {error}")))?
 }
 
 /// The present snapshot. It holds every token's digest and owner, so it is for admins.
@@ -133,6 +159,10 @@ fn stated_refusal(token: &Token, settings: &Settings) -> Option<wire::StatedRefu
     }
 }
 
+fn refused(error: ConfigError) -> Error {
+    Error::invalid(callers_field(&error), error.problem)
+}
+
 /// `settings.protected_paths[0]` → `protected_paths[0]`, `tokens[3].allowed_ips[0]` → `allowed_ips[0]`.
 fn callers_field(error: &ConfigError) -> String {
     let field = error.field.as_str();
@@ -173,7 +203,8 @@ mod tests {
         };
         let lost = Token { scope: Some("gone".into()), id: "t2".into(), ..scoped.clone() };
         let version = Version { epoch: "a".into(), revision: 1 };
-        let published = configuration(&version, &Settings::default(), &[scoped, lost], 100).tokens.unwrap_or_default();
+        let published =
+            configuration(&version, &Settings::default(), &[scoped, lost], 100).tokens.unwrap_or_default();
         let scopes: Vec<_> =
             published.iter().map(|token| (token.id.as_str(), token.scope.as_deref())).collect();
         assert_eq!(scopes, [("t1", Some("read_only"))]);

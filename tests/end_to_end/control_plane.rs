@@ -90,7 +90,7 @@ fn a_crash_right_after_a_change_leaves_nothing_undelivered() {
 fn a_stale_or_missing_file_is_made_good_at_the_next_start() {
     let mut control = ControlPlane::start();
     control.user("fred", "user");
-    let file = control.data().join("envoy/gatepass.ecds.json");
+    let file = control.data().join("envoy/gatepass.ecds.pb");
     let stale = std::fs::read(&file).expect("the file");
     control.token("fred");
     let (_, wanted) = control.revision();

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use gatepass_control_plane::delivery::ecds;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -119,10 +120,9 @@ impl ControlPlane {
 
     /// Epoch and revision of the ECDS file.
     pub fn delivered(&self) -> Option<(String, u64)> {
-        let text = std::fs::read_to_string(self.data().join("envoy/gatepass.ecds.json")).ok()?;
-        let file: Value = serde_json::from_str(&text).ok()?;
-        let value = file.pointer("/resources/0/typed_config/config/configuration/value")?.as_str()?;
-        version(&serde_json::from_str(value).ok()?)
+        let file = std::fs::read(self.data().join("envoy/gatepass.ecds.pb")).ok()?;
+        let configuration = ecds::configuration(&file)?;
+        Some((configuration.epoch, configuration.revision.parse().ok()?))
     }
 
     /// Epoch and revision of the database.

@@ -137,7 +137,10 @@ impl Envoy {
 fn render(data: &Path, changes: Changes) -> String {
     let shipped = std::fs::read_to_string(artefacts::root().join("envoy.yaml")).expect("envoy.yaml");
     // Port 0: Envoy takes free ones and tells them, so no two tests can meet.
-    let (tls_dir, ecds_file) = (data.join("envoy"), data.join("envoy/gatepass.ecds.json"));
+    let tls_dir = data.join("envoy");
+    // The control plane's, or what a test has written by hand: Envoy reads either form.
+    let by_hand = tls_dir.join("gatepass.ecds.json");
+    let ecds_file = if by_hand.is_file() { by_hand } else { tls_dir.join("gatepass.ecds.pb") };
     let places = template::Places {
         http_port: 0,
         https_port: 0,

@@ -1,4 +1,4 @@
-//! `/snapshot`: the plugin configuration as the filter gets it.
+//! `/snapshot`: the plugin configuration that the filter gets, as JSON.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -16,8 +16,13 @@ pub(super) async fn show_snapshot(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let snapshot = snapshot::show(&api.context, &caller).await?;
-    // Of the content, since long-expired tokens leave it without a new revision.
-    let tag = format!("\"{}\"", hex::encode(Sha256::digest(&snapshot.json)));
+    let written = snapshot::apart(move || {
+        let json = snapshot.to_json()?;
+        // Of the content, since long-expired tokens leave it without a new revision.
+        let tag = format!("\"{}\"", hex::encode(Sha256::digest(&json)));
+        Ok((json, tag))
+    });
+    let (json, tag) = written.await?;
     let asked = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let known =
         asked.split(',').any(|one| matches!(one.trim(), "*") || one.trim().trim_start_matches("W/") == tag);
@@ -25,5 +30,5 @@ pub(super) async fn show_snapshot(
     if known {
         return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
     }
-    Ok((tag, [(header::CONTENT_TYPE, "application/json")], snapshot.json).into_response())
+    Ok((tag, [(header::CONTENT_TYPE, "application/json")], json).into_response())
 }

@@ -13,8 +13,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use gatepass::config::wire::PluginConfiguration;
-use serde_json::Value;
 use tokio::process::Child;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -24,6 +22,7 @@ use super::logging;
 use super::output;
 use super::serve::{self, Ready, ServeArgs};
 use crate::data_folder::write_private;
+use crate::delivery::ecds;
 
 /// What is protected in an empty database before the demonstration upstream, which also has something open to show.
 const PROTECTED: &str = "/rest/";
@@ -201,14 +200,8 @@ fn greet(args: &RunArgs, ready: &Ready) {
 
 /// What the file that Envoy reads protects; nothing to tell if it cannot be read.
 fn protected_paths(ecds_file: &Path) -> Vec<String> {
-    let read = || -> Option<Vec<String>> {
-        let resource: Value = serde_json::from_slice(&std::fs::read(ecds_file).ok()?).ok()?;
-        let configuration =
-            resource.pointer("/resources/0/typed_config/config/configuration/value")?.as_str()?;
-        let configuration: PluginConfiguration = serde_json::from_str(configuration).ok()?;
-        Some(configuration.settings.protected_paths)
-    };
-    read().unwrap_or_default()
+    let content = std::fs::read(ecds_file).unwrap_or_default();
+    ecds::configuration(&content).map(|found| found.settings.protected_paths).unwrap_or_default()
 }
 
 /// `Ok` when it was told to stop.

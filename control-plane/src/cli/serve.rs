@@ -37,7 +37,7 @@ pub struct ServeArgs {
     #[arg(long = "trusted-proxy", env = "GATEPASS_TRUSTED_PROXIES", value_delimiter = ',', value_name = "CIDR,…",
           value_parser = parse_proxy)]
     pub trusted_proxies: Vec<IpNet>,
-    /// File that Envoy watches [default: envoy/gatepass.ecds.json in the data folder]
+    /// File that Envoy watches [default: envoy/gatepass.ecds.pb in the data folder]
     #[arg(long, env = "GATEPASS_ECDS_FILE", value_name = "FILE")]
     pub ecds_file: Option<PathBuf>,
     /// The filter's module
@@ -126,7 +126,7 @@ pub async fn serve(
         None => (None, None),
     };
     let data_dir = folder.path().to_owned();
-    let default_file = || data_dir.join("envoy").join("gatepass.ecds.json");
+    let default_file = || data_dir.join("envoy").join("gatepass.ecds.pb");
     let ecds_file = args.ecds_file.map_or_else(|| Ok(default_file()), std::path::absolute)?;
     let listening = match address.ip() {
         std::net::IpAddr::V4(ip) => ip.to_string(),

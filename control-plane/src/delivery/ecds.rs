@@ -5,11 +5,18 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde_json::{Value, json};
+use gatepass::compact;
+use gatepass::config::wire::PluginConfiguration;
+use prost::Message as _;
 
+use super::proto::{
+    Any, AsyncDataSource, BytesValue, DataSource, DiscoveryResponse, EnvironmentVariables, FailurePolicy,
+    PluginConfig, TypedExtensionConfig, VmConfig, Wasm,
+};
 use crate::data_folder::{FolderError, create_private_dir, folder_of, lock_file, write_private};
 use crate::report_key;
 use crate::snapshot::Snapshot;
+use crate::store::Version;
 
 /// The file and the module that it names.
 #[derive(Debug)]
@@ -36,8 +43,12 @@ impl EcdsFile {
     /// is none.
     ///
     /// # Errors
-    /// The folder cannot be made, or another server writes this file.
+    /// The name does not end in `.pb`, the folder cannot be made, or another server writes this file.
     pub fn new(path: PathBuf, module: PathBuf) -> Result<Self, FolderError> {
+        // Envoy chooses the parser by the name's end, and would take nothing from another.
+        if path.extension().is_none_or(|end| end != "pb") {
+            return Err(FolderError::NotBinary(path));
+        }
         create_private_dir(folder_of(&path))?;
         let mut name = path.clone().into_os_string();
         name.push(".lock");
@@ -53,12 +64,17 @@ impl EcdsFile {
     /// Replaces the file in one step; Envoy sees the old one or the new one.
     ///
     /// # Errors
-    /// A sentence for the log.
-    pub async fn write(&self, snapshot: &Snapshot) -> Result<(), String> {
-        let content = resource(&self.module, snapshot).to_string();
-        let path = self.path.clone();
-        let written = tokio::task::spawn_blocking(move || write_private(&path, content.as_bytes())).await;
-        written.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+    /// A sentence for the log: the filter would refuse the snapshot, or the file cannot be written.
+    pub async fn write(&self, snapshot: Snapshot) -> Result<(), String> {
+        let (path, module) = (self.path.clone(), self.module.clone());
+        let write = move || {
+            let configuration = snapshot.encode();
+            let configuration =
+                configuration.map_err(|error| format!("the snapshot would be refused: {error}"))?;
+            let content = resource(&module, &snapshot.version, configuration).encode_to_vec();
+            write_private(&path, &content).map_err(|error| error.to_string())
+        };
+        tokio::task::spawn_blocking(write).await.map_err(|error| error.to_string())??;
         let now = look(&self.path);
         let before = std::mem::replace(&mut *self.lock_written(), now);
         if before.zip(now).is_some_and(|(before, now)| before.folder != now.folder) {
@@ -91,34 +107,49 @@ fn look(path: &Path) -> Option<Written> {
     })
 }
 
+const EXTENSION: &str = "envoy.config.core.v3.TypedExtensionConfig";
+const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
+const BYTES: &str = "google.protobuf.BytesValue";
+
 /// The discovery response with the filter's whole configuration. All but the inner `configuration` stays the same from
 /// one snapshot to the next: another `vm_config` would cost Envoy a full compile of the module.
-fn resource(module: &Path, snapshot: &Snapshot) -> Value {
-    json!({
-        "version_info": format!("{}.{}", snapshot.version.epoch, snapshot.version.revision),
-        "resources": [{
-            "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-            "name": "gatepass",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-                "config": {
-                    "name": "gatepass",
-                    "root_id": "gatepass",
-                    "failure_policy": "FAIL_RELOAD",
-                    "vm_config": {
-                        "vm_id": "gatepass",
-                        "runtime": "envoy.wasm.runtime.v8",
-                        "code": {"local": {"filename": module.to_string_lossy()}},
-                        // The VM is given the report key by Envoy's own environment; here it would show in
-                        // /config_dump. A variable that is not set is left out.
-                        "environment_variables": {"host_env_keys": [report_key::VARIABLE]},
-                    },
-                    "configuration": {
-                        "@type": "type.googleapis.com/google.protobuf.StringValue",
-                        "value": snapshot.json,
-                    },
-                },
-            },
-        }],
-    })
+fn resource(module: &Path, version: &Version, configuration: Vec<u8>) -> DiscoveryResponse {
+    let code = DataSource { filename: module.to_string_lossy().into_owned() };
+    let vm = VmConfig {
+        vm_id: "gatepass".to_owned(),
+        runtime: "envoy.wasm.runtime.v8".to_owned(),
+        code: Some(AsyncDataSource { local: Some(code) }),
+        // The VM is given the report key by Envoy's own environment; here it would show in /config_dump. A variable
+        // that is not set is left out.
+        environment_variables: Some(EnvironmentVariables {
+            host_env_keys: vec![report_key::VARIABLE.to_owned()],
+        }),
+    };
+    let plugin = PluginConfig {
+        name: "gatepass".to_owned(),
+        root_id: "gatepass".to_owned(),
+        vm_config: Some(vm),
+        configuration: Some(Any::new(BYTES, &BytesValue { value: configuration })),
+        failure_policy: FailurePolicy::FailReload.into(),
+    };
+    let filter = Any::new(WASM, &Wasm { config: Some(plugin) });
+    let extension = TypedExtensionConfig { name: "gatepass".to_owned(), typed_config: Some(filter) };
+    DiscoveryResponse {
+        version_info: format!("{}.{}", version.epoch, version.revision),
+        resources: vec![Any::new(EXTENSION, &extension)],
+    }
+}
+
+/// The plugin within the content of such a file; `None` if it is not one.
+pub fn plugin(content: &[u8]) -> Option<PluginConfig> {
+    let within = |any: Any, name: &str| any.type_url.ends_with(name).then_some(any.value);
+    let resource = DiscoveryResponse::decode(content).ok()?.resources.into_iter().next()?;
+    let extension = TypedExtensionConfig::decode(within(resource, EXTENSION)?.as_slice()).ok()?;
+    Wasm::decode(within(extension.typed_config?, WASM)?.as_slice()).ok()?.config
+}
+
+/// The plugin configuration within the content of such a file; `None` if it is not one, or the filter would refuse it.
+pub fn configuration(content: &[u8]) -> Option<PluginConfiguration> {
+    let any = plugin(content)?.configuration.filter(|any| any.type_url.ends_with(BYTES))?;
+    compact::decode(&BytesValue::decode(any.value.as_slice()).ok()?.value).ok()
 }

@@ -2,6 +2,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt as _;
 
+use gatepass_control_plane::delivery::ecds;
 use serde_json::Value;
 
 use crate::support::{Place, stop};
@@ -24,10 +25,8 @@ fn post(address: &str, key: &str) -> String {
 
 /// What the filter is told.
 fn configuration(place: &Place) -> Value {
-    let file = std::fs::read(place.data().join("envoy/gatepass.ecds.json")).unwrap();
-    let file: Value = serde_json::from_slice(&file).unwrap();
-    let value = &file["resources"][0]["typed_config"]["config"]["configuration"]["value"];
-    serde_json::from_str(value.as_str().unwrap()).unwrap()
+    let file = std::fs::read(place.data().join("envoy/gatepass.ecds.pb")).unwrap();
+    serde_json::to_value(ecds::configuration(&file).unwrap()).unwrap()
 }
 
 #[test]

@@ -4,35 +4,37 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use gatepass::policy::Policy;
 use gatepass_control_plane::context::Context;
-use gatepass_control_plane::delivery::ecds::EcdsFile;
+use gatepass_control_plane::delivery::ecds::{self, EcdsFile};
+use gatepass_control_plane::delivery::proto::{BytesValue, DiscoveryResponse, FailurePolicy};
 use gatepass_control_plane::way_back;
-use serde_json::{Value, json};
+use prost::Message as _;
+use serde_json::json;
 
 use crate::support::{Gate, private_folder};
-
-fn file(gate: &Gate) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(gate.ecds_file()).unwrap()).unwrap()
-}
 
 #[tokio::test]
 async fn the_file_is_a_discovery_response_and_only_its_configuration_changes() {
     let gate = Gate::start().await;
-    let mut first = file(&gate);
+    let file = || DiscoveryResponse::decode(std::fs::read(gate.ecds_file()).unwrap().as_slice()).unwrap();
+    let plugin = || ecds::plugin(&std::fs::read(gate.ecds_file()).unwrap()).unwrap();
     let version = gate.version().await;
-    assert_eq!(first["version_info"], format!("{}.{}", version.epoch, version.revision));
-    let config = &first["resources"][0]["typed_config"]["config"];
-    assert_eq!(config["failure_policy"], "FAIL_RELOAD");
-    assert_eq!(config["vm_config"]["code"]["local"]["filename"], "/module.wasm");
-    let snapshot = config["configuration"]["value"].as_str().unwrap().to_owned();
-    assert!(Policy::parse(snapshot.as_bytes()).is_ok(), "{snapshot}");
+    assert_eq!(file().version_info, format!("{}.{}", version.epoch, version.revision));
+    let mut first = plugin();
+    assert_eq!(first.failure_policy(), FailurePolicy::FailReload);
+    let vm = first.vm_config.as_ref().unwrap();
+    let code = vm.code.as_ref().unwrap().local.as_ref().unwrap();
+    assert_eq!((vm.vm_id.as_str(), vm.runtime.as_str()), ("gatepass", "envoy.wasm.runtime.v8"));
+    assert_eq!(code.filename, "/module.wasm");
+    assert_eq!((first.name.as_str(), first.root_id.as_str()), ("gatepass", "gatepass"));
+    let given = first.configuration.take().unwrap();
+    assert_eq!(given.type_url, "type.googleapis.com/google.protobuf.BytesValue");
+    let given = BytesValue::decode(given.value.as_slice()).unwrap().value;
+    assert!(given.starts_with(&gatepass::compact::MAGIC) && Policy::parse(&given).is_ok());
 
     gate.token(&gate.admin, json!({"description": "x"})).await;
-    let mut second = file(&gate);
-    assert_ne!(first, second);
-    for file in [&mut first, &mut second] {
-        file["version_info"].take();
-        file["resources"][0]["typed_config"]["config"]["configuration"]["value"].take();
-    }
+    let mut second = plugin();
+    assert_ne!(second.configuration.take(), None);
+    assert_ne!(file().version_info, format!("{}.{}", version.epoch, version.revision));
     assert_eq!(first, second, "anything else would cost a full compile");
 }
 
@@ -76,7 +78,7 @@ async fn a_change_by_another_process_is_delivered() {
 #[tokio::test]
 async fn not_ready_while_the_file_cannot_be_written() {
     let folder = private_folder();
-    let in_the_way = folder.path().join("data").join("envoy").join("gatepass.ecds.json");
+    let in_the_way = folder.path().join("data").join("envoy").join("gatepass.ecds.pb");
     std::fs::create_dir_all(&in_the_way).unwrap();
     let data = folder.path().join("data");
     std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o700)).unwrap();
@@ -94,7 +96,7 @@ async fn every_start_begins_an_epoch_so_that_nothing_put_back_from_a_backup_is_i
     let gate = Gate::start().await;
     let first = gate.version().await;
     let mut folder = gate.crash().await;
-    let file = |folder: &std::path::Path| folder.join("data/envoy/gatepass.ecds.json");
+    let file = |folder: &std::path::Path| folder.join("data/envoy/gatepass.ecds.pb");
     let old_file = std::fs::read(file(folder.path())).unwrap();
     let mut epochs = vec![first.epoch.clone()];
     // As it was, without the file, and with database and file both put back to revision 1.
@@ -134,7 +136,9 @@ async fn two_servers_do_not_write_one_file() {
     let module = std::path::PathBuf::from("/module.wasm");
     let second = EcdsFile::new(gate.ecds_file(), module.clone());
     assert!(second.unwrap_err().to_string().contains("--ecds-file"));
-    assert!(EcdsFile::new(gate.ecds_file().with_file_name("other.json"), module).is_ok());
+    assert!(EcdsFile::new(gate.ecds_file().with_file_name("other.pb"), module.clone()).is_ok());
+    let json = EcdsFile::new(gate.ecds_file().with_file_name("other.json"), module);
+    assert!(json.unwrap_err().to_string().contains(".pb"), "Envoy would take it for JSON");
 }
 
 #[tokio::test]
@@ -144,7 +148,7 @@ async fn the_file_is_replaced_not_written_to_and_nobody_else_reads_it() {
     std::fs::write(&victim, "precious").unwrap();
     std::fs::remove_file(gate.ecds_file()).unwrap();
     std::os::unix::fs::symlink(&victim, gate.ecds_file()).unwrap();
-    let temporary = gate.ecds_file().with_file_name(".gatepass.ecds.json.new");
+    let temporary = gate.ecds_file().with_file_name(".gatepass.ecds.pb.new");
     std::os::unix::fs::symlink(&victim, &temporary).unwrap();
     gate.token(&gate.admin, json!({"description": "x"})).await;
     assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");

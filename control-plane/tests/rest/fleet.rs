@@ -1,5 +1,6 @@
 //! `/fleet`: who enforces what.
 
+use gatepass_control_plane::delivery::ecds;
 use serde_json::{Value, json};
 
 use crate::reporter::{Reporter, report};
@@ -112,7 +113,7 @@ async fn the_filter_is_told_where_to_report() {
     let expected = json!({"cluster": "gatepass", "path": "/dataplane/v1/usage", "interval_ms": 10_000});
     assert_eq!(gate.delivered()["report"], expected);
     assert_eq!(gate.get("/snapshot", &gate.admin).await.ok(200)["report"], expected);
-    let file: Value = serde_json::from_slice(&std::fs::read(gate.ecds_file()).unwrap()).unwrap();
-    let vm = &file["resources"][0]["typed_config"]["config"]["vm_config"];
-    assert_eq!(vm["environment_variables"], json!({"host_env_keys": ["GATEPASS_REPORT_KEY"]}));
+    let plugin = ecds::plugin(&std::fs::read(gate.ecds_file()).unwrap()).unwrap();
+    let variables = plugin.vm_config.unwrap().environment_variables.unwrap();
+    assert_eq!(variables.host_env_keys, ["GATEPASS_REPORT_KEY"]);
 }

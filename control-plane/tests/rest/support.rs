@@ -16,6 +16,7 @@ use gatepass_control_plane::app::{self, Config, Server, StartError};
 use gatepass_control_plane::clock::Clock;
 use gatepass_control_plane::context::Context;
 use gatepass_control_plane::data_folder::DataFolder;
+use gatepass_control_plane::delivery::ecds;
 use gatepass_control_plane::password::PasswordHashing;
 use gatepass_control_plane::store::Version;
 use http_body_util::BodyExt as _;
@@ -105,7 +106,7 @@ pub async fn server_in(folder: &Path, clock: Arc<TestClock>, paths: &[&str]) -> 
     let folder = DataFolder::open_or_create(folder)?;
     let lock = folder.lock()?;
     let config = Config {
-        ecds_file: folder.path().join("envoy").join("gatepass.ecds.json"),
+        ecds_file: folder.path().join("envoy").join("gatepass.ecds.pb"),
         module: PathBuf::from("/module.wasm"),
         proxies: TrustedProxies(vec!["10.9.0.0/16".parse().unwrap()]),
         hosts: AllowedHosts::new(["gate.example.com".to_owned()]),
@@ -206,10 +207,8 @@ impl Gate {
 
     /// What the filter gets, as Envoy would read it.
     pub fn delivered(&self) -> Value {
-        let file = std::fs::read_to_string(self.ecds_file()).unwrap();
-        let file: Value = serde_json::from_str(&file).unwrap();
-        let value = &file["resources"][0]["typed_config"]["config"]["configuration"]["value"];
-        serde_json::from_str(value.as_str().unwrap()).unwrap()
+        let file = std::fs::read(self.ecds_file()).unwrap();
+        serde_json::to_value(ecds::configuration(&file).unwrap()).unwrap()
     }
 
     pub fn delivered_token(&self, id: &str) -> Option<Value> {
@@ -218,7 +217,7 @@ impl Gate {
     }
 
     pub fn ecds_file(&self) -> PathBuf {
-        self.context.folder.path().join("envoy").join("gatepass.ecds.json")
+        self.context.folder.path().join("envoy").join("gatepass.ecds.pb")
     }
 
     pub async fn version(&self) -> Version {

@@ -55,7 +55,7 @@ pub fn render(template: &str, places: &Places<'_>) -> Result<String, TemplateErr
         ("port_value: 10443}", format!("port_value: {}}}", places.https_port)),
         ("port_value: 9901}", format!("port_value: {}}}", places.admin_port)),
         (
-            "path: data/envoy/gatepass.ecds.json",
+            "path: data/envoy/gatepass.ecds.pb",
             file("path", places.ecds_file).ok_or(TemplateError::NotUnicode)?,
         ),
         ("filename: data/envoy/tls.crt", certificate),
@@ -117,7 +117,7 @@ mod tests {
             .replace("port_value: 10443}", "port_value: 9901}")
             .replace("port_value: 10000}", "port_value: 10443}")
             .replace("address: 127.0.0.1, port_value: 8081}", "address: \"::1\", port_value: 10000}")
-            .replace("path: data/envoy/gatepass.ecds.json", r#"path: "/a \"b\"/{c}, d.json""#)
+            .replace("path: data/envoy/gatepass.ecds.pb", r#"path: "/a \"b\"/{c}, d.json""#)
             .replace("filename: data/envoy/tls.crt", r#"filename: "/t/tls.crt""#)
             .replace("filename: data/envoy/tls.key", r#"filename: "/t/tls.key""#);
         assert_eq!(copy, expected);
