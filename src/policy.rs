@@ -5,7 +5,7 @@ mod load;
 pub use load::{Draft, LoadError, MAX_BYTES, MAX_TOKEN_IPS, MAX_TOKENS};
 
 use crate::address::AllowList;
-pub use crate::config::wire::Mode;
+pub use crate::config::wire::{Mode, Report};
 use crate::headers::HeaderName;
 use crate::path::PathPrefix;
 use crate::scope::Scope;
@@ -38,7 +38,7 @@ pub struct Policy {
     /// By name, in order.
     pub(crate) scopes: Vec<(String, Scope)>,
     pub(crate) table: Table,
-    pub(crate) reports: bool,
+    pub(crate) report: Option<Report>,
 }
 
 impl Policy {
@@ -54,7 +54,12 @@ impl Policy {
 
     /// Whether the configuration asks for usage reports.
     pub fn wants_reports(&self) -> bool {
-        self.reports
+        self.report.is_some()
+    }
+
+    /// Where usage reports go, if any are sent.
+    pub fn report(&self) -> Option<&Report> {
+        self.report.as_ref()
     }
 
     /// The scope of this name.

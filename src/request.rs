@@ -7,7 +7,7 @@ use crate::headers::same;
 use crate::path;
 
 /// One header: name and raw value. Pseudo-headers (RFC 9113 §8.3) are among them.
-pub type Header = (String, Vec<u8>);
+pub type Header<'a> = (&'a str, &'a [u8]);
 
 /// What a decision asks of its host, and only when a rule needs it: each answer is a call out of the VM.
 pub trait Surroundings {
@@ -22,7 +22,7 @@ pub trait Surroundings {
 /// A request's headers.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    headers: &'a [Header],
+    headers: &'a [Header<'a>],
 }
 
 const OVERRIDES: &[&str] =
@@ -30,13 +30,13 @@ const OVERRIDES: &[&str] =
 
 impl<'a> Request<'a> {
     /// A view of these headers.
-    pub fn new(headers: &'a [Header]) -> Self {
+    pub fn new(headers: &'a [Header<'a>]) -> Self {
         Self { headers }
     }
 
     /// All headers, in the host's order.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
-        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+        self.headers.iter().copied()
     }
 
     /// The values of the header `name`, given in lower case.
@@ -110,8 +110,8 @@ fn unescape(name: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&str, &str)]) -> Vec<Header> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+    fn headers<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<Header<'a>> {
+        pairs.iter().map(|(name, value)| (*name, value.as_bytes())).collect()
     }
 
     #[test]

@@ -83,10 +83,11 @@ impl Surroundings for Host {
     }
 }
 
-fn request(target: &str, headers: &[(&str, &str)]) -> Vec<Header> {
-    let mut all =
-        vec![(":method".to_owned(), b"GET".to_vec()), (":path".to_owned(), target.as_bytes().to_vec())];
-    all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())));
+/// Leaked: a test's headers may live as long as the test.
+fn request(target: &str, headers: &[(&str, &str)]) -> Vec<Header<'static>> {
+    let keep = |text: &str| -> &'static str { Box::leak(Box::from(text)) };
+    let mut all: Vec<Header<'static>> = vec![(":method", b"GET"), (":path", keep(target).as_bytes())];
+    all.extend(headers.iter().map(|(name, value)| (keep(name), keep(value).as_bytes())));
     all
 }
 

@@ -6,21 +6,20 @@
 
 use std::cell::Cell;
 
-use proxy_wasm::hostcalls;
 use proxy_wasm::types::BufferType;
 
-use super::SharedInstance;
+use super::{Gate, abi};
 
 thread_local! {
     static CONFIGURED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The answer of `on_configure` if a fault strikes; `None` to go on as always.
-pub(super) fn inject(instance: &SharedInstance, size: usize) -> Option<bool> {
+pub(super) fn inject(gate: &Gate, size: usize) -> Option<bool> {
     if !CONFIGURED.replace(true) {
         return None;
     }
-    let json = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten()?;
+    let json = abi::buffer(BufferType::PluginConfiguration, 0, size).ok()?;
     let names = |fault: &str| {
         let text = format!("\"{fault}\"");
         json.windows(text.len()).any(|window| window == text.as_bytes())
@@ -29,7 +28,7 @@ pub(super) fn inject(instance: &SharedInstance, size: usize) -> Option<bool> {
         std::process::abort();
     }
     if names("fault-apply") {
-        instance.borrow_mut().fail();
+        gate.instance.borrow_mut().fail();
         return Some(true);
     }
     names("fault-false").then_some(false)

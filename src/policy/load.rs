@@ -204,14 +204,14 @@ impl Policy {
         }
         let revision = parse_revision(&configuration.revision)?;
         let version = Version { epoch: parse_epoch(&configuration.epoch)?, revision };
-        let reports = configuration.report.as_ref().map(check_report).transpose()?.is_some();
+        configuration.report.as_ref().map(check_report).transpose()?;
         let settings = &configuration.settings;
         let identity = &settings.identity_headers;
         let policy = Self {
             version,
             scopes: parse_scopes(&configuration.scopes.0)?,
             table: Table::default(),
-            reports,
+            report: configuration.report.clone(),
             anonymous: settings.anonymous,
             password_auth: settings.password_auth,
             foreign_credentials: settings.foreign_credentials,

@@ -77,7 +77,7 @@ fn forged_identity_headers_are_removed_on_every_path_and_in_every_mode() {
 fn trailers_carry_neither_identity_nor_credentials() {
     let policy = policy(json!({"token_headers": ["x-api-key"]}), json!({}));
     let sent = ["x-gatepass-user", "x_gatepass.anything", "authorization", "X-Api-Key", "grpc-status"];
-    let trailers: Vec<Header> = sent.iter().map(|name| ((*name).to_owned(), b"x".to_vec())).collect();
+    let trailers: Vec<Header> = sent.iter().map(|name| (*name, b"x".as_slice())).collect();
     assert_eq!(forged_trailers(Some(&policy), Request::new(&trailers)), sent[..4]);
     assert_eq!(forged_trailers(None, Request::new(&trailers)), sent[..2]);
 }
@@ -240,7 +240,7 @@ fn ambiguous_paths_are_protected() {
         let decided = decide(Some(&plain()), Request::new(&headers), &Host::at("")).verdict.decision();
         assert_eq!(decided, "refuse.credentials_missing", "{target}");
     }
-    let connect = vec![(":method".to_owned(), b"CONNECT".to_vec())];
+    let connect = [(":method", b"CONNECT".as_slice())];
     let decided = decide(Some(&plain()), Request::new(&connect), &Host::at("")).verdict.decision();
     assert_eq!(decided, "refuse.credentials_missing");
 }
@@ -275,7 +275,7 @@ proptest! {
                                    "token_headers": ["x-api-key"], "protected_paths": ["/"]}), json!({}));
         let inner = if with_token { freds().into_bytes() } else { Vec::new() };
         let value = [before, inner.clone(), after].concat();
-        let headers = vec![(":method".to_owned(), b"GET".to_vec()), (":path".to_owned(), target), (name.clone(), value.clone())];
+        let headers = [(":method", b"GET".as_slice()), (":path", &target), (&name, &value)];
         let decided = decide(Some(&policy), Request::new(&headers), &Host::at("10.0.0.1")).verdict;
         let whole = name == "x-api-key" && with_token && crate::authorization::trim(&value) == inner;
         prop_assert_eq!(matches!(decided, Verdict::Allow(Allow::Token(_))), whole);

@@ -5,9 +5,10 @@ use super::*;
 /// The decision for Fred's token with `fields`, for this method and target from this source.
 fn own(fields: Value, method: &str, target: &str, source: &str, headers: &[(&str, &str)]) -> &'static str {
     let policy = policy(json!({}), fields);
-    let mut all = request(target, headers);
-    all[0].1 = method.as_bytes().to_vec();
-    all.push(("authorization".to_owned(), bearer(&freds()).into_bytes()));
+    let mut all: Vec<Header<'_>> = request(target, headers);
+    let credentials = bearer(&freds());
+    all.remove(0);
+    all.extend([(":method", method.as_bytes()), ("authorization", credentials.as_bytes())]);
     decide(Some(&policy), Request::new(&all), &Host::at(source)).verdict.decision()
 }
 
