@@ -57,7 +57,7 @@ pub(crate) fn is_token_id(id: &[u8]) -> bool {
         let mut allowed = [false; 256];
         let mut byte = 0_usize;
         while byte < 256 {
-            #[expect(clippy::arithmetic_side_effects, reason = "at compile time")]
+            #[expect(clippy::indexing_slicing, reason = "at compile time")]
             {
                 allowed[byte] =
                     (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'_' | b'.');

@@ -81,8 +81,10 @@ fn has_method_parameter(query: &[u8]) -> bool {
     let names =
         query.split(|b| matches!(b, b'&' | b';')).filter_map(|pair| pair.split(|b| *b == b'=').next());
     names.map(unescape).any(|name| {
-        let name = name.strip_prefix(b"[").unwrap_or(&name);
-        let end = name.iter().position(|b| matches!(b, b'[' | b']' | 0)).unwrap_or(name.len());
+        let bracketed = name.strip_prefix(b"[");
+        let name = bracketed.unwrap_or(&name);
+        let ends = |b: &u8| matches!(b, b'[' | 0) || (bracketed.is_some() && *b == b']');
+        let end = name.iter().position(ends).unwrap_or(name.len());
         let name = name.get(..end).unwrap_or_default().trim_ascii_start();
         let read = name.iter().map(|b| if matches!(b, b'.' | b' ') { b'_' } else { b.to_ascii_lowercase() });
         read.eq(*b"_method")
