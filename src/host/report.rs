@@ -26,7 +26,11 @@ impl Reporter {
     /// Learns who this is, from the root context that is being configured.
     pub(super) fn identify(&mut self, instance: String) {
         let text = |path| label(&String::from_utf8_lossy(&property(path)));
-        (self.node_id, self.cluster) = (text("node\0id"), text("node\0cluster"));
+        (self.node_id, self.cluster) = (text("xds\0node\0id"), text("xds\0node\0cluster"));
+        if self.node_id.is_empty() {
+            // Hosts before the attribute had its present name.
+            (self.node_id, self.cluster) = (text("node\0id"), text("node\0cluster"));
+        }
         self.instance = label(&instance);
         if self.worker.is_empty() {
             use std::hash::{BuildHasher as _, RandomState};

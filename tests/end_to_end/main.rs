@@ -7,6 +7,7 @@ mod faults;
 mod headers;
 mod paths;
 mod regeneration;
+mod reports;
 mod run;
 mod secrets;
 mod story;
