@@ -1,6 +1,6 @@
 //! Tokens by digest: an immutable list of sorted chunks.
 //!
-//! A chunk is a run of bytes that is read where it lies ([`chunk`]); a table is a list of them in the order of their
+//! A chunk is a run of bytes that is read where it lies ([`Chunk`]); a table is a list of them in the order of their
 //! digests. A configuration that changes one token changes one chunk, and a table shares the others with the table
 //! before it. Nothing is allocated by a look-up.
 //!

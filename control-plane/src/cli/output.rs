@@ -10,7 +10,7 @@ pub(super) fn print(text: &str) -> io::Result<()> {
     print_bytes(text.as_bytes())
 }
 
-/// Prints bytes that need be no text, as [`print`] does.
+/// Prints bytes that need be no text, as [`print()`] does.
 ///
 /// # Errors
 /// Standard output cannot be written.
