@@ -73,6 +73,8 @@ impl RootContext for Root {
         let (gate, name) = current_gate();
         self.gate = gate;
         self.gate.root.set(self.id);
+        // Also when the configuration will be refused: the root before this one stops at its next tick.
+        abi::set_tick_period(u32::try_from(TICK.as_millis()).unwrap_or(u32::MAX));
         self.gate.metrics.borrow_mut().define();
         #[cfg(feature = "fault-injection")]
         if let Some(answer) = super::fault::inject(&self.gate, size) {
@@ -86,7 +88,6 @@ impl RootContext for Root {
             Ok(offer) => {
                 self.show(&offer);
                 self.gate.reporter.borrow_mut().identify(name);
-                abi::set_tick_period(u32::try_from(TICK.as_millis()).unwrap_or(u32::MAX));
                 log_time(start, &source, first);
                 true
             }
