@@ -31,6 +31,8 @@ pub struct Taken {
     pub per_second: Vec<f64>,
     /// How much processor time others on this machine had meanwhile, as a share of one processor.
     pub others: Vec<f64>,
+    /// How much the hypervisor gave to other machines meanwhile, if it tells, as a share of one processor.
+    pub stolen: Vec<f64>,
 }
 
 /// What every variant took.
@@ -55,6 +57,15 @@ impl Cpu {
     /// The same, in the middle.
     pub fn added_quartiles(&self, key: &str) -> Quartiles {
         Quartiles::of(&self.added(key))
+    }
+
+    /// What others on this machine, and other machines on this one's, had on average: shares of one processor.
+    pub fn others_and_stolen(&self) -> (f64, f64) {
+        let mean = |values: fn(&Taken) -> &Vec<f64>| {
+            let all: Vec<f64> = self.taken.iter().flat_map(|taken| values(taken).iter().copied()).collect();
+            all.iter().sum::<f64>() / all.len().max(1) as f64
+        };
+        (mean(|taken| &taken.others), mean(|taken| &taken.stolen))
     }
 
     /// Requests that the bare listener answers in a second when it has nothing else to do.
@@ -82,6 +93,7 @@ pub fn measure(
         server_us: Vec::new(),
         per_second: Vec::new(),
         others: Vec::new(),
+        stolen: Vec::new(),
     };
     let mut taken: Vec<Taken> = variants.iter().map(new).collect();
     // Without it Envoy's worker would wait for a generator that waits for whoever else is busy here.
@@ -119,8 +131,9 @@ fn batch(
     taken.server_us.push(each(after.server, before.server));
     taken.per_second.push(count as f64 / elapsed);
     let own = (after.own + after.process + after.server) - (before.own + before.process + before.server);
-    let others = after.busy.since(before.busy).working.as_secs_f64() - own as f64 / 1e9;
-    taken.others.push((others / elapsed).max(0.0));
+    let busy = after.busy.since(before.busy);
+    taken.others.push(((busy.working.as_secs_f64() - own as f64 / 1e9) / elapsed).max(0.0));
+    taken.stolen.push(busy.stolen.as_secs_f64() / elapsed);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use crate::results::Results;
 use crate::stats::{Quartiles, Spread, median};
 use crate::variants::{Variant, grouped};
 
-/// Of one processor: what other programs may use before the numbers are no longer this benchmark's alone.
+/// Of one processor: what others may use before the numbers are no longer this benchmark's alone.
 const QUIET: f64 = 0.05;
 
 /// Everything that people read, in one text.
@@ -20,12 +20,10 @@ pub fn text(results: &Results, lines: &[Line]) -> Result<String, std::fmt::Error
     writeln!(out, "\nGatepass {}, Envoy {}, {}{quick}", results.revision, results.envoy, results.started)?;
     writeln!(out, "{}", results.machine.line(results.processors))?;
     writeln!(out, "Configurations as {}. {:.0} s in all.", results.form, results.seconds)?;
-    if results.others_busy > QUIET {
-        let others = results.others_busy;
-        writeln!(
-            out,
-            "NOT A QUIET MACHINE: other programs used {others:.2} of a processor; latencies are theirs too."
-        )?;
+    let (others, stolen) = (results.others_busy, results.stolen);
+    writeln!(out, "Meanwhile others used {others:.2} of a processor, and the hypervisor kept {stolen:.2}.")?;
+    if others + stolen > QUIET {
+        writeln!(out, "NOT A QUIET MACHINE: the numbers are theirs too, latencies above all.")?;
     }
     writeln!(out)?;
     compared(&mut out, results)?;

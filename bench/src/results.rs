@@ -33,6 +33,8 @@ pub struct Results {
     pub real_time: bool,
     /// How much processor time others on this machine had during the comparison, as a share of one processor.
     pub others_busy: f64,
+    /// How much the hypervisor gave to other machines, as a share of one processor.
+    pub stolen: f64,
     /// Envoy's version.
     pub envoy: String,
     /// How often everything was measured.

@@ -11,7 +11,6 @@ use crate::machine::{Facts, OnTime, Processors, pin};
 use crate::options::{Counts, Part, Run};
 use crate::random::Random;
 use crate::results::{Results, Sizes, revision};
-use crate::stats::median;
 use crate::tokens::Tokens;
 use crate::variants::{self, Credentials, RIVALS_KNOW, Variant, gatepass_listener};
 use crate::{
@@ -92,6 +91,7 @@ impl Bench {
             processors: self.program.processors,
             real_time: OnTime::start().granted(),
             others_busy: 0.0,
+            stolen: 0.0,
             envoy: envoy::version(&self.program.path),
             counts: self.counts,
             form: self.form.name(),
@@ -124,8 +124,7 @@ impl Bench {
         let cpu = cpu::measure(&gates, &results.variants, &self.tokens, amount, &mut self.random, |round| {
             say(&format!("processor time: round {round} of {rounds}"));
         })?;
-        let others: Vec<f64> = cpu.taken.iter().flat_map(|taken| taken.others.iter().copied()).collect();
-        results.others_busy = median(&others);
+        (results.others_busy, results.stolen) = cpu.others_and_stolen();
         let rate = cpu.capacity() / 4.0;
         results.cpu = Some(cpu);
         if self.run.wants(Part::Latency) {
