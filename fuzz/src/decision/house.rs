@@ -149,10 +149,10 @@ const OVERRIDES: [&str; 5] =
     ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
 
 /// The scope `read_only` of both configurations.
-pub(super) fn is_in_scope(headers: &[Header]) -> bool {
+pub(super) fn is_in_scope(headers: &[Header<'_>]) -> bool {
     let value =
-        |wanted: &str| headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, v)| v);
-    let target = value(":path").map(Vec::as_slice).unwrap_or_default();
+        |wanted: &str| headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, v)| *v);
+    let target = value(":path").unwrap_or_default();
     let (path, query) = match target.iter().position(|b| *b == b'?') {
         Some(at) => (&target[..at], &target[at + 1..]),
         None => (target, [].as_slice()),
@@ -165,7 +165,7 @@ pub(super) fn is_in_scope(headers: &[Header]) -> bool {
     });
     let path = oracle::unescaped(path);
     let search = path == b"/rest/search" || path.starts_with(b"/rest/search/");
-    let method = value(":method").map(Vec::as_slice);
+    let method = value(":method");
     !overridden
         && !parameter
         && (matches!(method, Some(b"GET" | b"HEAD")) || method == Some(b"POST") && search)
