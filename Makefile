@@ -14,10 +14,6 @@ RUSTC_NOOP := cargo rustc --locked --package gatepass-bench-noop --lib --profile
 # A running proxy may be reading what is replaced: never write into it.
 REPLACE = mkdir -p $(dir $(2)) && cp $(1) $(2).new && mv $(2).new $(2)
 
-# Without the callbacks that the filter does not need: see module-tool/src/main.rs.
-FINISH = cargo run --quiet --locked --release --package gatepass-module-tool -- $(MODULE) $(MODULE).finished && \
-    $(call REPLACE,$(MODULE).finished,$(1))
-
 .PHONY: help
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +25,7 @@ build: module program ## dist/gatepass.wasm (the filter) and dist/gatepass (the 
 module:
 	@scripts/tool wasm
 	$(RUSTC_MODULE)
-	@$(call FINISH,dist/gatepass.wasm)
+	@$(call REPLACE,$(MODULE),dist/gatepass.wasm)
 
 .PHONY: program
 program:
@@ -42,7 +38,7 @@ program:
 fault-module:
 	@scripts/tool wasm
 	$(RUSTC_MODULE) --features fault-injection
-	@$(call FINISH,target/test/gatepass-fault.wasm)
+	@$(call REPLACE,$(MODULE),target/test/gatepass-fault.wasm)
 
 # Before the long build, so that what only you can install is asked for at once.
 .PHONY: envoy

@@ -1,16 +1,41 @@
 //! The host's functions (proxy-wasm ABI 0.2.1), every status of theirs a value.
 //!
-//! The SDK's own wrappers panic on a status that they do not expect, and a panic is a trap: on a worker that configures
-//! it opens the gate. They also copy each header twice. What a host hands out is read in place here.
+//! Not through the SDK: its wrappers panic on a status that they do not expect, and a panic is a trap, which on a worker
+//! that configures opens the gate. They also copy each header twice. What a host hands out is read in place here.
 
 #![expect(unsafe_code, reason = "the ABI is pointers; everything behind this module is safe")]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, GrpcStatusCode, LogLevel, MapType, MetricType};
-
 use crate::request::Header;
+
+/// Which headers or trailers (`proxy_header_map_type_t`).
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Map {
+    RequestHeaders = 0,
+    RequestTrailers = 1,
+    CallResponseHeaders = 6,
+}
+
+/// How loud a line of the log is (`proxy_log_level_t`).
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Level {
+    Debug = 1,
+    Info = 2,
+    Warn = 3,
+    Error = 4,
+    Critical = 5,
+}
+
+/// Kinds of metrics (`proxy_metric_type_t`).
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Metric {
+    Counter = 0,
+    Gauge = 1,
+}
+
+/// The buffer of the plugin's configuration (`proxy_buffer_type_t`).
+const PLUGIN_CONFIGURATION: u32 = 7;
 
 /// A status that is not "ok": <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +49,7 @@ unsafe extern "C" {
     fn proxy_log(level: u32, text: *const u8, len: usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_get_buffer_bytes(kind: u32, at: usize, max: usize, data: *mut *mut u8, len: *mut usize) -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, len: *mut usize) -> u32;
     fn proxy_replace_header_map_value(map: u32, name: *const u8, n: usize, value: *const u8, v: usize)
@@ -41,6 +67,18 @@ unsafe extern "C" {
         headers: *const u8,
         headers_len: usize,
         grpc_status: i32,
+    ) -> u32;
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_len: usize,
+        headers: *const u8,
+        headers_len: usize,
+        body: *const u8,
+        body_len: usize,
+        trailers: *const u8,
+        trailers_len: usize,
+        timeout: u32,
+        call: *mut u32,
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, n: usize, id: *mut u32) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
@@ -64,7 +102,7 @@ fn handed_out(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<
 }
 
 /// Writes to the proxy's log; a log that cannot be written changes nothing.
-pub(super) fn log(level: LogLevel, text: &str) {
+pub(super) fn log(level: Level, text: &str) {
     // SAFETY: pointer and length are of one slice.
     let _ = unsafe { proxy_log(level as u32, text.as_ptr(), text.len()) };
 }
@@ -83,17 +121,26 @@ pub(super) fn set_tick_period(milliseconds: u32) {
     let _ = unsafe { proxy_set_tick_period_milliseconds(milliseconds) };
 }
 
-/// At most `len` bytes of a buffer from `at` on.
-pub(super) fn buffer(kind: BufferType, at: usize, len: usize) -> Result<Vec<u8>, Failed> {
+/// Lets the calls that follow be those of another context, until this callback ends or it is set again.
+///
+/// # Errors
+/// The context is gone.
+pub(super) fn act_as(context: u32) -> Result<(), Failed> {
+    // SAFETY: no memory is involved.
+    check(unsafe { proxy_set_effective_context(context) })
+}
+
+/// At most `len` bytes of the plugin's configuration from `at` on.
+pub(super) fn configuration(at: usize, len: usize) -> Result<Vec<u8>, Failed> {
     // SAFETY: the pointers are of variables that live as long as the call.
-    handed_out(|data, size| unsafe { proxy_get_buffer_bytes(kind as u32, at, len, data, size) })
+    handed_out(|data, size| unsafe { proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, at, len, data, size) })
 }
 
 /// The pairs of a map as the host wrote them: a count, the lengths, then names and values, each ended by NUL.
 pub(super) struct Pairs(Vec<u8>);
 
 /// All headers or trailers.
-pub(super) fn pairs(map: MapType) -> Result<Pairs, Failed> {
+pub(super) fn pairs(map: Map) -> Result<Pairs, Failed> {
     // SAFETY: as above.
     handed_out(|data, len| unsafe { proxy_get_header_map_pairs(map as u32, data, len) }).map(Pairs)
 }
@@ -143,7 +190,7 @@ fn written(pairs: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// Puts one value in the place of all of that name.
-pub(super) fn replace(map: MapType, name: &str, value: &str) -> Result<(), Failed> {
+pub(super) fn replace(map: Map, name: &str, value: &str) -> Result<(), Failed> {
     // SAFETY: each pointer and length are of one slice; so below.
     check(unsafe {
         proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
@@ -151,7 +198,7 @@ pub(super) fn replace(map: MapType, name: &str, value: &str) -> Result<(), Faile
 }
 
 /// Removes all values of a name.
-pub(super) fn remove(map: MapType, name: &str) -> Result<(), Failed> {
+pub(super) fn remove(map: Map, name: &str) -> Result<(), Failed> {
     // SAFETY: see `replace`.
     check(unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) })
 }
@@ -181,8 +228,8 @@ pub(super) fn respond(status: u32, headers: &[(&str, &str)], body: &str) -> Resu
 }
 
 /// Answers a gRPC caller in the proxy's place.
-pub(super) fn respond_grpc(status: GrpcStatusCode, message: &str) -> Result<(), Failed> {
-    local_response(200, message, &[], status as i32)
+pub(super) fn respond_grpc(status: i32, message: &str) -> Result<(), Failed> {
+    local_response(200, message, &[], status)
 }
 
 /// To a gRPC caller the body is the status's message.
@@ -203,21 +250,39 @@ fn local_response(status: u32, body: &str, headers: &[(&str, &str)], grpc: i32) 
     })
 }
 
-/// Sends a request to a cluster; the answer comes to `on_http_call_response` with this number.
+/// Sends a request to a cluster; the answer comes to `proxy_on_http_call_response` with this number.
+///
+/// # Errors
+/// The cluster is unknown, say. No answer will come.
 pub(super) fn call(
     cluster: &str,
     headers: &[(&str, &str)],
     body: &[u8],
     timeout: Duration,
 ) -> Result<u32, Failed> {
-    // Through the SDK, whose dispatcher has to know of the call to hand over its answer. Its one panic, on a status that
-    // no host is known to give, would be outside `on_configure`: the VM starts anew, and the gate stays shut meanwhile.
-    hostcalls::dispatch_http_call(cluster, headers.to_vec(), Some(body), Vec::new(), timeout)
-        .map_err(|status| Failed(status as u32))
+    let (headers, trailers) = (written(headers), written(&[]));
+    let timeout = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+    let mut number = 0;
+    // SAFETY: see `replace`; `number` lives as long as the call.
+    check(unsafe {
+        proxy_http_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            body.as_ptr(),
+            body.len(),
+            trailers.as_ptr(),
+            trailers.len(),
+            timeout,
+            &mut number,
+        )
+    })?;
+    Ok(number)
 }
 
 /// Defines a metric; a host gives a known name its old number.
-pub(super) fn define_metric(kind: MetricType, name: &str) -> Result<u32, Failed> {
+pub(super) fn define_metric(kind: Metric, name: &str) -> Result<u32, Failed> {
     let mut id = 0;
     // SAFETY: see `replace`; `id` lives as long as the call.
     check(unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &mut id) })?;

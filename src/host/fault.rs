@@ -6,8 +6,6 @@
 
 use std::cell::Cell;
 
-use proxy_wasm::types::BufferType;
-
 use super::{Gate, abi};
 
 thread_local! {
@@ -19,7 +17,7 @@ pub(super) fn inject(gate: &Gate, size: usize) -> Option<bool> {
     if !CONFIGURED.replace(true) {
         return None;
     }
-    let json = abi::buffer(BufferType::PluginConfiguration, 0, size).ok()?;
+    let json = abi::configuration(0, size).ok()?;
     let names = |fault: &str| {
         let text = format!("\"{fault}\"");
         json.windows(text.len()).any(|window| window == text.as_bytes())

@@ -2,17 +2,13 @@
 
 use std::cell::OnceCell;
 use std::net::IpAddr;
-use std::rc::Rc;
 
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, GrpcStatusCode, LogLevel, MapType};
-
-use super::abi::{self, Failed};
-use super::{Gate, log};
+use super::abi::{self, Failed, Level, Map};
+use super::{Gate, gate_for_request, log};
 use crate::address;
 use crate::decision::{Allow, Decision, Identity, Refusal, Verdict, decide, forged_trailers};
 use crate::policy::Policy;
-use crate::reply::{GrpcStatus, Reply};
+use crate::reply::Reply;
 use crate::request::{Request, Surroundings};
 use crate::usage::Use;
 
@@ -21,97 +17,92 @@ const DECISION: &str = "gatepass.decision";
 /// The id of a token that was recognised and refused: the access log's, never the reply's.
 const REFUSED_TOKEN_ID: &str = "gatepass.token_id";
 
-/// The context of one request.
-pub(super) struct Http {
-    gate: Rc<Gate>,
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Action {
+    /// It goes on.
+    Continue,
+    /// It does not.
+    Pause,
 }
 
-impl Http {
-    pub(super) fn new(gate: Rc<Gate>) -> Self {
-        Self { gate }
+/// Decides on a request by its headers.
+pub(super) fn headers() -> Action {
+    let gate = gate_for_request();
+    let (reason, grpc) = match admit(gate.as_deref()) {
+        Ok(None) => return Action::Continue,
+        Ok(Some(refusal)) => refusal,
+        Err(Failed(status)) => {
+            log(Level::Error, &format!("a host call failed with status {status}: request refused"));
+            (Refusal::InternalError, false)
+        }
+    };
+    if let Some(gate) = &gate {
+        gate.usage.borrow_mut().count(reason.decision());
     }
+    refuse(reason, grpc)
+}
 
-    /// Decides and applies; the refusal, and whether the caller speaks gRPC.
-    fn decide(&self, policy: Option<&Policy>) -> Result<Option<(Refusal, bool)>, Failed> {
-        let pairs = abi::pairs(MapType::HttpRequestHeaders)?;
-        let headers = pairs.list()?;
-        let request = Request::new(&headers);
-        let proxy = Proxy::default();
-        let decision = decide(policy, request, &proxy);
-        apply(&decision)?;
-        Ok(match decision.verdict {
-            Verdict::Allow(allow) => {
-                self.count(allow.decision());
-                if let (Allow::Token(identity), Some(policy)) = (&allow, policy) {
-                    self.note_use(policy, identity, request, &proxy);
+/// Cleans a request's trailers.
+pub(super) fn trailers() -> Action {
+    let policy = gate_for_request().and_then(|gate| gate.instance.borrow().policy());
+    match clean_trailers(policy.as_deref()) {
+        Ok(()) => Action::Continue,
+        Err(Failed(status)) => {
+            log(Level::Error, &format!("trailers could not be cleaned (status {status}): request reset"));
+            abi::reset_request();
+            Action::Pause
+        }
+    }
+}
+
+/// Decides and applies; the refusal, and whether the caller speaks gRPC.
+fn admit(gate: Option<&Gate>) -> Result<Option<(Refusal, bool)>, Failed> {
+    let policy = gate.and_then(|gate| gate.instance.borrow().policy());
+    let policy = policy.as_deref();
+    let pairs = abi::pairs(Map::RequestHeaders)?;
+    let headers = pairs.list()?;
+    let request = Request::new(&headers);
+    let proxy = Proxy::default();
+    let decision = decide(policy, request, &proxy);
+    apply(&decision)?;
+    Ok(match decision.verdict {
+        Verdict::Allow(allow) => {
+            if let (Some(gate), Some(policy)) = (gate, policy) {
+                gate.usage.borrow_mut().count(allow.decision());
+                if let Allow::Token(identity) = &allow {
+                    note_use(gate, policy, identity, request, &proxy);
                 }
-                None
             }
-            Verdict::Refuse { reason, token_id } => {
-                note_refused_token(token_id);
-                Some((reason, request.is_grpc()))
-            }
-        })
-    }
-
-    fn count(&self, decision: &'static str) {
-        self.gate.usage.borrow_mut().count(decision);
-    }
-
-    fn note_use(&self, policy: &Policy, identity: &Identity<'_>, request: Request<'_>, proxy: &Proxy) {
-        if !policy.wants_reports() {
-            return;
+            None
         }
-        let Some(now) = proxy.now() else { return };
-        let used = Use { token_id: identity.token_id, now, user_agent: request.values("user-agent").next() };
-        self.gate.usage.borrow_mut().note(used, || proxy.source_address());
-    }
+        Verdict::Refuse { reason, token_id } => {
+            note_refused_token(token_id);
+            Some((reason, request.is_grpc()))
+        }
+    })
 }
 
-impl Context for Http {}
-
-impl HttpContext for Http {
-    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        let policy = self.gate.instance.borrow().policy();
-        let (reason, grpc) = match self.decide(policy.as_deref()) {
-            Ok(None) => return Action::Continue,
-            Ok(Some(refusal)) => refusal,
-            Err(Failed(status)) => {
-                log(LogLevel::Error, &format!("a host call failed with status {status}: request refused"));
-                (Refusal::InternalError, false)
-            }
-        };
-        self.count(reason.decision());
-        refuse(reason, grpc)
+fn note_use(gate: &Gate, policy: &Policy, identity: &Identity<'_>, request: Request<'_>, proxy: &Proxy) {
+    if !policy.wants_reports() {
+        return;
     }
-
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        let policy = self.gate.instance.borrow().policy();
-        match clean_trailers(policy.as_deref()) {
-            Ok(()) => Action::Continue,
-            Err(Failed(status)) => {
-                log(
-                    LogLevel::Error,
-                    &format!("trailers could not be cleaned (status {status}): request reset"),
-                );
-                abi::reset_request();
-                Action::Pause
-            }
-        }
-    }
+    let Some(now) = proxy.now() else { return };
+    let used = Use { token_id: identity.token_id, now, user_agent: request.values("user-agent").next() };
+    gate.usage.borrow_mut().note(used, || proxy.source_address());
 }
 
 fn clean_trailers(policy: Option<&Policy>) -> Result<(), Failed> {
-    let pairs = abi::pairs(MapType::HttpRequestTrailers)?;
+    let pairs = abi::pairs(Map::RequestTrailers)?;
     let trailers = pairs.list()?;
     let forged = forged_trailers(policy, Request::new(&trailers));
-    forged.iter().try_for_each(|name| abi::remove(MapType::HttpRequestTrailers, name))
+    forged.iter().try_for_each(|name| abi::remove(Map::RequestTrailers, name))
 }
 
 /// Applies all of a decision but the reply. The filter state comes last: it says that everything before succeeded.
 fn apply(decision: &Decision<'_>) -> Result<(), Failed> {
     for name in &decision.remove {
-        abi::remove(MapType::HttpRequestHeaders, name)?;
+        abi::remove(Map::RequestHeaders, name)?;
     }
     if let Verdict::Allow(allow) = &decision.verdict {
         if let Allow::Token(identity) = allow {
@@ -124,8 +115,8 @@ fn apply(decision: &Decision<'_>) -> Result<(), Failed> {
 
 /// A client's headers of these names are gone already, so setting leaves exactly ours.
 fn set_identity(identity: &Identity<'_>) -> Result<(), Failed> {
-    abi::replace(MapType::HttpRequestHeaders, identity.user_header, identity.user)?;
-    abi::replace(MapType::HttpRequestHeaders, identity.token_id_header, identity.token_id)
+    abi::replace(Map::RequestHeaders, identity.user_header, identity.user)?;
+    abi::replace(Map::RequestHeaders, identity.token_id_header, identity.token_id)
 }
 
 fn note_refused_token(token_id: Option<&str>) {
@@ -139,24 +130,14 @@ fn refuse(reason: Refusal, grpc: bool) -> Action {
     let reply = Reply::to(reason);
     let _ = abi::set_property(DECISION, reason.decision());
     let sent = if grpc {
-        abi::respond_grpc(grpc_code(reply.grpc_status), &format!("{} ({})", reply.title, reply.code))
+        abi::respond_grpc(reply.grpc_status as i32, &format!("{} ({})", reply.title, reply.code))
     } else {
         abi::respond(u32::from(reply.status), &reply.headers(), &reply.body())
     };
     if let Err(Failed(status)) = sent {
-        log(LogLevel::Error, &format!("a refusal could not be sent (status {status})"));
+        log(Level::Error, &format!("a refusal could not be sent (status {status})"));
     }
     Action::Pause
-}
-
-fn grpc_code(status: GrpcStatus) -> GrpcStatusCode {
-    match status {
-        GrpcStatus::InvalidArgument => GrpcStatusCode::InvalidArgument,
-        GrpcStatus::PermissionDenied => GrpcStatusCode::PermissionDenied,
-        GrpcStatus::Internal => GrpcStatusCode::Internal,
-        GrpcStatus::Unavailable => GrpcStatusCode::Unavailable,
-        GrpcStatus::Unauthenticated => GrpcStatusCode::Unauthenticated,
-    }
 }
 
 /// The proxy around the request that is being decided. Each answer costs a call out of the VM, so each is asked once.

@@ -3,9 +3,7 @@
 
 use std::collections::HashMap;
 
-use proxy_wasm::types::MetricType;
-
-use super::abi;
+use super::abi::{self, Metric};
 use crate::policy::Policy;
 use crate::usage::Usage;
 
@@ -51,7 +49,7 @@ impl Metrics {
         let pending = usage.pending() as u64;
         let told = self.told.insert("gatepass.pending_uses".to_owned(), pending).unwrap_or(0);
         if pending != told
-            && let Some(id) = self.id(MetricType::Gauge, "gatepass.pending_uses")
+            && let Some(id) = self.id(Metric::Gauge, "gatepass.pending_uses")
         {
             abi::shift_metric(id, pending, told);
         }
@@ -66,20 +64,20 @@ impl Metrics {
     }
 
     fn set(&mut self, name: &str, value: u64) {
-        if let Some(id) = self.id(MetricType::Gauge, name) {
+        if let Some(id) = self.id(Metric::Gauge, name) {
             abi::record_metric(id, value);
         }
     }
 
     fn increment(&mut self, name: &str, by: u64) {
-        if let Some(id) = self.id(MetricType::Counter, name)
+        if let Some(id) = self.id(Metric::Counter, name)
             && by > 0
         {
             abi::increment_metric(id, by);
         }
     }
 
-    fn id(&mut self, kind: MetricType, name: &str) -> Option<u32> {
+    fn id(&mut self, kind: Metric, name: &str) -> Option<u32> {
         if let Some(id) = self.ids.get(name) {
             return *id;
         }

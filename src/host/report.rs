@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use proxy_wasm::types::LogLevel;
-
-use super::{Gate, abi, log, property};
+use super::abi::{self, Failed, Level};
+use super::{Gate, log, property};
 use crate::policy::Policy;
 use crate::usage::{Answered, CALL_TIMEOUT_SECONDS, Enforced, Identity};
 
@@ -18,11 +17,18 @@ pub(super) struct Reporter {
     cluster: String,
     /// Unix time in seconds.
     due: u64,
+    /// The call with the report in flight.
+    call: Option<u32>,
     /// Whether the last report failed: what changes is logged, not every failure.
     failing: bool,
 }
 
 impl Reporter {
+    /// Whether this is the number of the call whose answer is awaited.
+    pub(super) fn is_waiting_for(&self, call: u32) -> bool {
+        self.call == Some(call)
+    }
+
     /// Learns who this is, from the root context that is being configured.
     pub(super) fn identify(&mut self, instance: String) {
         let text = |path| label(&String::from_utf8_lossy(&property(path)));
@@ -91,12 +97,12 @@ fn send(gate: &Gate, policy: Option<&Policy>, now: u64) {
         headers.push(("authorization", &key));
     }
     let timeout = Duration::from_secs(CALL_TIMEOUT_SECONDS);
-    if let Err(failed) = abi::call(&report.cluster, &headers, &body, timeout) {
-        answered(
-            gate,
-            None,
-            &format!("the cluster {:?} cannot be called (status {})", report.cluster, failed.0),
-        );
+    match abi::call(&report.cluster, &headers, &body, timeout) {
+        Ok(call) => gate.reporter.borrow_mut().call = Some(call),
+        Err(Failed(status)) => {
+            let said = format!("the cluster {:?} cannot be called (status {status})", report.cluster);
+            answered(gate, None, &said);
+        }
     }
 }
 
@@ -114,20 +120,16 @@ pub(super) fn take_answer(gate: &Gate, policy: Option<&Policy>, status: Option<u
 fn answered(gate: &Gate, status: Option<u16>, said: &str) -> bool {
     let outcome = gate.usage.borrow_mut().answered(status);
     let mut reporter = gate.reporter.borrow_mut();
+    reporter.call = None;
     let failing = !matches!(outcome, Answered::Acknowledged { .. });
     match outcome {
         Answered::Refused => {
-            log(LogLevel::Error, &format!("a usage report was refused ({said}) and is dropped"));
+            log(Level::Error, &format!("a usage report was refused ({said}) and is dropped"));
         }
         Answered::Kept if !reporter.failing => {
-            log(
-                LogLevel::Warn,
-                &format!("usage reports do not arrive ({said}); they are kept and sent again"),
-            );
+            log(Level::Warn, &format!("usage reports do not arrive ({said}); they are kept and sent again"));
         }
-        Answered::Acknowledged { .. } if reporter.failing => {
-            log(LogLevel::Info, "usage reports arrive again")
-        }
+        Answered::Acknowledged { .. } if reporter.failing => log(Level::Info, "usage reports arrive again"),
         _ => {}
     }
     reporter.failing = failing;

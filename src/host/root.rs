@@ -1,14 +1,10 @@
-//! Root contexts: one for each configuration that the proxy pushes, all of them views of one instance.
+//! Root contexts: one for each configuration that the proxy pushes, all of them views of one gate.
 
 use std::cell::Cell;
-use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{BufferType, ContextType, LogLevel, MapType};
-
-use super::http::Http;
-use super::{Gate, abi, current_gate, log, report, vm_has_been_configured};
+use super::abi::{self, Failed, Level, Map};
+use super::{Gate, current_name, gate_for_root, gate_where, log, report, vm_has_been_configured};
 use crate::instance::Offer;
 use crate::policy::LoadError;
 use crate::source::{ReadError, Source};
@@ -16,122 +12,106 @@ use crate::source::{ReadError, Source};
 /// How often counters are told to the proxy and reports are looked after.
 const TICK: Duration = Duration::from_secs(1);
 
-/// One root context. Until it is configured it belongs to no gate, and its requests are refused.
-pub(super) struct Root {
-    id: u32,
-    gate: Rc<Gate>,
-}
-
-impl Root {
-    pub(super) fn new(id: u32) -> Self {
-        Self { id, gate: Rc::default() }
+/// False rejects the configuration where the proxy tries it out first, and opens the gate where it does not: on
+/// a worker Envoy then skips the filter. So it is said only in a VM that has enforced nothing so far (a canary,
+/// or the first start), and only of what is the same in every such VM: an error in the content, or its size.
+pub(super) fn configure(root: u32, size: usize) -> bool {
+    let name = current_name();
+    let gate = gate_for_root(&name);
+    if let Err(Failed(status)) = take_over(&gate, root) {
+        gate.instance.borrow_mut().fail();
+        log(Level::Critical, &format!("no way back to this context ({status}): refusing every request"));
+        return true;
+    }
+    gate.metrics.borrow_mut().define();
+    #[cfg(feature = "fault-injection")]
+    if let Some(answer) = super::fault::inject(&gate, size) {
+        return answer;
+    }
+    let first = !vm_has_been_configured();
+    let start = abi::now().ok();
+    let source = PluginConfiguration::new(size);
+    let offered = gate.instance.borrow_mut().offer(&source);
+    match offered {
+        Ok(offer) => {
+            show(&gate, &offer);
+            gate.reporter.borrow_mut().identify(name);
+            log_time(start, &source, first);
+            true
+        }
+        Err(LoadError::Content(error)) => {
+            gate.metrics.borrow_mut().count_refused_configuration();
+            log(Level::Error, &format!("configuration refused: {error}"));
+            !first
+        }
+        Err(LoadError::Memory) => {
+            gate.instance.borrow_mut().fail();
+            log(Level::Critical, "no memory for the configuration: refusing every request");
+            !first
+        }
+        Err(LoadError::Host) => {
+            gate.instance.borrow_mut().fail();
+            log(Level::Critical, "no configuration could be read: refusing every request");
+            true
+        }
     }
 }
 
-impl Context for Root {
-    /// The only call that a filter makes is its report.
-    fn on_http_call_response(&mut self, _token: u32, headers: usize, _body: usize, _trailers: usize) {
-        let status = if headers == 0 { None } else { response_status() };
-        let policy = self.gate.instance.borrow().policy();
-        report::take_answer(&self.gate, policy.as_deref(), status);
-    }
-
-    /// Without this the host goes on ticking for a context that is gone.
-    fn on_done(&mut self) -> bool {
+/// Makes `root` the one that ticks for the gate. The one before it is told to stop, or the host would go on with it even
+/// when it is gone.
+fn take_over(gate: &Gate, root: u32) -> Result<(), Failed> {
+    let before = gate.root.replace(root);
+    // It may be gone already, as after the only filter of this name was taken away.
+    if before != root && before != 0 && abi::act_as(before).is_ok() {
         abi::set_tick_period(0);
-        true
+        abi::act_as(root)?;
     }
+    abi::set_tick_period(u32::try_from(TICK.as_millis()).unwrap_or(u32::MAX));
+    Ok(())
+}
+
+/// Tells counters and sends the report that is due.
+pub(super) fn tick(root: u32) {
+    let Some(gate) = gate_where(|gate| gate.root.get() == root) else {
+        abi::set_tick_period(0);
+        return;
+    };
+    gate.metrics.borrow_mut().tell(&gate.usage.borrow());
+    let policy = gate.instance.borrow().policy();
+    if policy.as_ref().is_some_and(|policy| policy.wants_reports())
+        && let Some(now) = super::now()
+    {
+        report::send_if_due(&gate, policy.as_deref(), now);
+    }
+}
+
+/// Takes the answer to a report, or word that none will come.
+pub(super) fn answer(call: u32, has_headers: bool) {
+    let Some(gate) = gate_where(|gate| gate.reporter.borrow().is_waiting_for(call)) else { return };
+    let status = if has_headers { response_status() } else { None };
+    let policy = gate.instance.borrow().policy();
+    report::take_answer(&gate, policy.as_deref(), status);
 }
 
 fn response_status() -> Option<u16> {
-    let pairs = abi::pairs(MapType::HttpCallResponseHeaders).ok()?;
+    let pairs = abi::pairs(Map::CallResponseHeaders).ok()?;
     let headers = pairs.list().ok()?;
     let (_, status) = headers.iter().find(|(name, _)| *name == ":status")?;
     std::str::from_utf8(status).ok()?.parse().ok()
 }
 
-impl RootContext for Root {
-    fn on_tick(&mut self) {
-        if self.gate.root.get() != self.id {
-            // A newer root of this gate ticks; this one only waits for its last stream to end.
-            abi::set_tick_period(0);
-            return;
-        }
-        self.gate.metrics.borrow_mut().tell(&self.gate.usage.borrow());
-        let policy = self.gate.instance.borrow().policy();
-        if policy.as_ref().is_some_and(|policy| policy.wants_reports())
-            && let Some(now) = super::now()
-        {
-            report::send_if_due(&self.gate, policy.as_deref(), now);
-        }
+fn show(gate: &Gate, offer: &Offer) {
+    let mut metrics = gate.metrics.borrow_mut();
+    if let Some(policy) = gate.instance.borrow().policy() {
+        // Also when the offer was stale: the canary, which knows no better, has shown that one as enforced.
+        metrics.show(&policy);
     }
-
-    /// False rejects the configuration where the proxy tries it out first, and opens the gate where it does not: on
-    /// a worker Envoy then skips the filter. So it is said only in a VM that has enforced nothing so far (a canary,
-    /// or the first start), and only of what is the same in every such VM: an error in the content, or its size.
-    fn on_configure(&mut self, size: usize) -> bool {
-        let (gate, name) = current_gate();
-        self.gate = gate;
-        self.gate.root.set(self.id);
-        // Also when the configuration will be refused: the root before this one stops at its next tick.
-        abi::set_tick_period(u32::try_from(TICK.as_millis()).unwrap_or(u32::MAX));
-        self.gate.metrics.borrow_mut().define();
-        #[cfg(feature = "fault-injection")]
-        if let Some(answer) = super::fault::inject(&self.gate, size) {
-            return answer;
-        }
-        let first = !vm_has_been_configured();
-        let start = abi::now().ok();
-        let source = PluginConfiguration::new(size);
-        let offered = self.gate.instance.borrow_mut().offer(&source);
-        match offered {
-            Ok(offer) => {
-                self.show(&offer);
-                self.gate.reporter.borrow_mut().identify(name);
-                log_time(start, &source, first);
-                true
-            }
-            Err(LoadError::Content(error)) => {
-                self.gate.metrics.borrow_mut().count_refused_configuration();
-                log(LogLevel::Error, &format!("configuration refused: {error}"));
-                !first
-            }
-            Err(LoadError::Memory) => {
-                self.gate.instance.borrow_mut().fail();
-                log(LogLevel::Critical, "no memory for the configuration: refusing every request");
-                !first
-            }
-            Err(LoadError::Host) => {
-                self.gate.instance.borrow_mut().fail();
-                log(LogLevel::Critical, "no configuration could be read: refusing every request");
-                true
-            }
-        }
-    }
-
-    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Http::new(Rc::clone(&self.gate))))
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-}
-
-impl Root {
-    fn show(&self, offer: &Offer) {
-        let mut metrics = self.gate.metrics.borrow_mut();
-        if let Some(policy) = self.gate.instance.borrow().policy() {
-            // Also when the offer was stale: the canary, which knows no better, has shown that one as enforced.
-            metrics.show(&policy);
-        }
-        if let Offer::Stale { newest } = offer {
-            metrics.count_stale_revision();
-            self.gate.usage.borrow_mut().count_stale_revision();
-            let sentence =
-                "was ignored (listeners that are to enforce different configurations need a root_id each)";
-            log(LogLevel::Warn, &format!("a revision below {newest} of the same epoch {sentence}"));
-        }
+    if let Offer::Stale { newest } = offer {
+        metrics.count_stale_revision();
+        gate.usage.borrow_mut().count_stale_revision();
+        let sentence =
+            "was ignored (listeners that are to enforce different configurations need a root_id each)";
+        log(Level::Warn, &format!("a revision below {newest} of the same epoch {sentence}"));
     }
 }
 
@@ -159,7 +139,7 @@ impl Source for PluginConfiguration {
         // The host has the bytes allocated here, which traps where there is no memory: ask before.
         Vec::<u8>::new().try_reserve_exact(len).map_err(|_| ReadError::Memory)?;
         self.read.set(self.read.get().saturating_add(len));
-        let bytes = abi::buffer(BufferType::PluginConfiguration, start, len);
+        let bytes = abi::configuration(start, len);
         bytes.ok().filter(|bytes| bytes.len() == len).ok_or(ReadError::Host)
     }
 }
@@ -170,7 +150,7 @@ fn log_time(start: Option<SystemTime>, source: &PluginConfiguration, first: bool
     if let Some(took) = took {
         let (vm, read, size) = (if first { "a new VM" } else { "this VM" }, source.read.get(), source.size);
         log(
-            LogLevel::Debug,
+            Level::Debug,
             &format!("configured in {} us: {vm}, {read} of {size} bytes read", took.as_micros()),
         );
     }
