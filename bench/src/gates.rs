@@ -24,6 +24,8 @@ pub struct Modules {
     pub gatepass: PathBuf,
     /// The filter that does nothing.
     pub noop: PathBuf,
+    /// The filter that makes an admitted request's host calls, and decides nothing.
+    pub calls: PathBuf,
     /// The filter that only copies its configuration.
     pub copy: PathBuf,
 }
@@ -55,7 +57,8 @@ impl Gates {
         bootstrap.cluster("gatepass", address);
         bootstrap.listener("bare", Vec::new());
         let folder = &program.folder;
-        bootstrap.listener("noop", vec![noop(folder, &modules.noop)?]);
+        bootstrap.listener("noop", vec![bare_filter(folder, "noop", &modules.noop)?]);
+        bootstrap.listener("calls", vec![bare_filter(folder, "calls", &modules.calls)?]);
         for size in sizes {
             let filter = gatepass(folder, modules, &gatepass_listener(*size), tokens, *size, form, false)?;
             bootstrap.listener(&gatepass_listener(*size), vec![filter]);
@@ -138,9 +141,9 @@ fn start_server(program: &Program, tokens: &Path) -> anyhow::Result<(Child, std:
     Ok((server, address))
 }
 
-fn noop(folder: &Path, module: &Path) -> anyhow::Result<serde_json::Value> {
-    let mut filter = Discovered::new("noop", WASM, folder);
-    filter.write(&wasm("noop", "noop", module, None))?;
+fn bare_filter(folder: &Path, name: &str, module: &Path) -> anyhow::Result<serde_json::Value> {
+    let mut filter = Discovered::new(name, WASM, folder);
+    filter.write(&wasm(name, name, module, None))?;
     Ok(filter.filter())
 }
 

@@ -64,6 +64,14 @@ pub struct Run {
     /// The filter that does nothing
     #[arg(long, env = "GATEPASS_BENCH_NOOP", value_name = "FILE", default_value = "target/bench/noop.wasm")]
     pub noop: PathBuf,
+    /// The filter that makes the host calls of an admitted request, and decides nothing
+    #[arg(
+        long,
+        env = "GATEPASS_BENCH_CALLS",
+        value_name = "FILE",
+        default_value = "target/bench/calls.wasm"
+    )]
+    pub calls: PathBuf,
     /// The filter that only copies its configuration
     #[arg(long, env = "GATEPASS_BENCH_COPY", value_name = "FILE", default_value = "target/bench/copy.wasm")]
     pub copy: PathBuf,

@@ -62,6 +62,7 @@ impl Bench {
         let modules = Modules {
             gatepass: absolute(&run.module)?,
             noop: absolute(&run.noop)?,
+            calls: absolute(&run.calls)?,
             copy: absolute(&run.copy)?,
         };
         say(&format!("drawing {} tokens", variants::grouped(counts.tokens)));

@@ -88,6 +88,7 @@ pub fn all(sizes: &[usize]) -> Vec<Variant> {
     let mut rows = vec![
         Variant::new("bare: router only", "bare", Bearer, RIVALS_KNOW),
         Variant::new("no-op wasm filter", "noop", Bearer, RIVALS_KNOW),
+        Variant::new("Gatepass's host calls alone", "calls", Bearer, RIVALS_KNOW),
     ];
     for size in sizes {
         let listener = gatepass_listener(*size);
