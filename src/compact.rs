@@ -32,6 +32,10 @@ pub const HEAD: usize = 28;
 /// Bytes of a chunk's place in the list: its name, its length, its tokens and its checksum.
 pub const LISTED: usize = 44;
 
+/// Most chunks. However digests were chosen, a million tokens never need as many: only those of more than 512 tokens are
+/// split, at most 64 times.
+pub const MAX_CHUNKS: usize = 131_072;
+
 /// Encodes a configuration.
 ///
 /// # Errors

@@ -10,6 +10,7 @@
 
 mod build;
 mod chunk;
+mod directory;
 mod ids;
 mod search;
 
@@ -22,6 +23,7 @@ pub use ids::IdSet;
 use crate::address;
 use crate::config::wire::{self, StatedRefusal};
 use crate::token::Digest;
+use directory::Directory;
 
 /// What is known of one token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,19 +63,19 @@ pub type ChunkName = [u8; 32];
 /// One chunk in its place.
 #[derive(Clone, Debug)]
 pub struct Slot {
+    chunk: Chunk,
     first: Digest,
     name: Option<ChunkName>,
-    chunk: Arc<Chunk>,
 }
 
 impl Slot {
     /// Gives `chunk` its place. One without a name is never taken for a pushed one.
-    pub fn new(name: Option<ChunkName>, chunk: Arc<Chunk>) -> Self {
+    pub fn new(name: Option<ChunkName>, chunk: Chunk) -> Self {
         Self { first: chunk.first(), name, chunk }
     }
 
     /// The chunk.
-    pub fn chunk(&self) -> &Arc<Chunk> {
+    pub fn chunk(&self) -> &Chunk {
         &self.chunk
     }
 
@@ -87,6 +89,9 @@ impl Slot {
 #[derive(Debug, Default)]
 pub struct Table {
     slots: Arc<[Slot]>,
+    /// For each beginning of a digest, how many chunks begin before it: with that the right chunk is found, as a rule,
+    /// without a look at any other.
+    directory: Directory,
     tokens: usize,
 }
 
@@ -103,23 +108,24 @@ impl Table {
     /// # Errors
     /// The first chunk that does not lie wholly behind the one before it: a digest could stand in two.
     pub fn new(slots: Vec<Slot>) -> Result<Self, OutOfOrder> {
-        let mut last = None;
-        for (index, slot) in slots.iter().enumerate() {
-            if last.is_some_and(|last| slot.first <= last) {
-                return Err(OutOfOrder { chunk: index });
+        for (index, pair) in slots.windows(2).enumerate() {
+            if let [one, next] = pair
+                && !one.chunk.is_before(&next.chunk)
+            {
+                return Err(OutOfOrder { chunk: index.saturating_add(1) });
             }
-            last = Some(slot.chunk.last());
         }
         let tokens = slots.iter().map(|slot| slot.chunk.len()).sum();
-        Ok(Self { slots: slots.into(), tokens })
+        let directory = Directory::of(slots.iter().map(|slot| slot.first.leading()), slots.len());
+        Ok(Self { slots: slots.into(), directory, tokens })
     }
 
     /// The entry of a token.
     pub fn find(&self, digest: &Digest) -> Option<Entry<'_>> {
-        let first = self.slots.first()?.first.leading();
-        let guess = search::guess(digest.leading(), first, u64::MAX, self.slots.len());
-        let begins_before = |at: usize| self.slots.get(at).is_some_and(|slot| slot.first <= *digest);
-        let after = search::partition_point(self.slots.len(), guess, begins_before);
+        let (before, upto) = self.directory.range(digest.leading());
+        // Those that begin as the digest does: none or one, unless digests were chosen to be alike.
+        let alike = self.slots.get(before..upto)?;
+        let after = before.saturating_add(alike.partition_point(|slot| slot.first <= *digest));
         self.slots.get(after.checked_sub(1)?)?.chunk.find(digest)
     }
 
@@ -146,7 +152,7 @@ impl Table {
     /// Bytes that the table occupies.
     pub fn bytes(&self) -> usize {
         let chunks: usize = self.slots.iter().map(|slot| slot.chunk.bytes().len()).sum();
-        chunks.saturating_add(std::mem::size_of_val(&*self.slots))
+        chunks.saturating_add(std::mem::size_of_val(&*self.slots)).saturating_add(self.directory.bytes())
     }
 }
 

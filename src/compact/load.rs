@@ -1,9 +1,9 @@
 //! Compact encoding → table, reading no chunk that is held already.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{FORMAT, HEAD, LISTED, MAGIC};
+use super::{FORMAT, HEAD, LISTED, MAGIC, MAX_CHUNKS};
 use crate::config::ConfigError;
 use crate::policy::{LoadError, MAX_BYTES, MAX_TOKEN_IPS, MAX_TOKENS};
 use crate::source::Source;
@@ -66,8 +66,10 @@ impl Manifest {
         if format != FORMAT as usize {
             return Err(damaged("this filter knows format 1 of the compact encoding alone"));
         }
-        if tokens > MAX_TOKENS || count > tokens {
-            let problem = format!("at most {MAX_TOKENS} tokens are possible, and no chunk is empty");
+        if tokens > MAX_TOKENS || count > tokens || count > MAX_CHUNKS {
+            let problem = format!(
+                "at most {MAX_TOKENS} tokens in {MAX_CHUNKS} chunks are possible, and no chunk is empty"
+            );
             return Err(ConfigError::new("tokens", problem).into());
         }
         let list_len = count.saturating_mul(LISTED);
@@ -111,7 +113,7 @@ impl Manifest {
         held: &mut Held,
     ) -> Result<Table, LoadError> {
         let before = std::mem::take(held);
-        let (slots, kept) = self.read_chunks(source, &before.slots)?;
+        let Placed { slots, kept, stays } = self.read_chunks(source, &before.slots)?;
         check_scopes(&slots, &kept, scopes, &before)?;
         let table = Table::new(slots).map_err(|out_of_order| {
             let field = format!("chunks[{}]", out_of_order.chunk);
@@ -125,38 +127,90 @@ impl Manifest {
             );
             return Err(ConfigError::new("tokens", problem).into());
         }
-        let ids = check_ids(&table, before, &kept)?;
+        let ids = check_ids(&table, before, &kept, &stays)?;
         let scopes = scopes.iter().map(|name| (*name).to_owned()).collect();
         *held = Held { slots: Arc::clone(table.slots()), ids: Some(ids), scopes };
         Ok(table)
     }
 
-    /// Every chunk in its place, and for each whether it was held.
-    fn read_chunks(
-        &self,
-        source: &(impl Source + ?Sized),
-        before: &[Slot],
-    ) -> Result<(Vec<Slot>, Vec<bool>), LoadError> {
-        let known: HashMap<&ChunkName, &Slot> =
-            before.iter().filter_map(|slot| Some((slot.name()?, slot))).collect();
+    /// Every chunk in its place.
+    fn read_chunks(&self, source: &(impl Source + ?Sized), before: &[Slot]) -> Result<Placed, LoadError> {
         let count = self.list.len() / LISTED;
-        let (mut slots, mut kept) = (Vec::new(), Vec::new());
-        slots.try_reserve_exact(count)?;
-        kept.try_reserve_exact(count)?;
+        let mut placed = Placed::default();
+        placed.slots.try_reserve_exact(count)?;
+        placed.kept.try_reserve_exact(count)?;
+        placed.stays.try_reserve_exact(before.len())?;
+        placed.stays.resize(before.len(), false);
+        let mut names = Names::of(before);
         let mut at = self.chunks_at;
         for (index, listed) in self.listed().enumerate() {
-            let held = known.get(&listed.name).filter(|slot| listed.describes(slot.chunk()));
-            slots.push(match held {
-                Some(slot) => Slot::clone(slot),
+            let held = names.find(&listed.name).and_then(|place| Some((before.get(place)?, place)));
+            let held = held.filter(|(slot, _)| listed.describes(slot.chunk()));
+            if let Some(stays) = held.and_then(|(_, place)| placed.stays.get_mut(place)) {
+                *stays = true;
+            }
+            placed.slots.push(match held {
+                Some((slot, _)) => Slot::clone(slot),
                 None => listed.read(source, at).map_err(|error| error.within(&format!("chunks[{index}]")))?,
             });
-            kept.push(held.is_some());
+            placed.kept.push(held.is_some());
             at = at.saturating_add(listed.len);
         }
         if at != source.size() {
             return Err(ConfigError::new("", "the chunks' lengths and the whole length differ").into());
         }
-        Ok((slots, kept))
+        Ok(placed)
+    }
+}
+
+/// Every chunk of a configuration in its place.
+#[derive(Default)]
+struct Placed {
+    slots: Vec<Slot>,
+    /// For each, whether it was held.
+    kept: Vec<bool>,
+    /// For each of those that were held, whether it has a place.
+    stays: Vec<bool>,
+}
+
+/// Finds chunks that are held by their names. Nearly always the next one is the next one here, too.
+struct Names<'b> {
+    held: &'b [Slot],
+    next: usize,
+    misses: usize,
+    /// Made when so many were not the next one that it pays.
+    all: HashMap<&'b ChunkName, usize>,
+}
+
+impl<'b> Names<'b> {
+    /// As many names are looked for one by one; making the map costs about as much.
+    const FEW: usize = 32;
+
+    fn of(held: &'b [Slot]) -> Self {
+        Self { held, next: 0, misses: 0, all: HashMap::new() }
+    }
+
+    fn find(&mut self, name: &ChunkName) -> Option<usize> {
+        let is_named = |slot: &Slot| slot.name() == Some(name);
+        let place = if self.held.get(self.next).is_some_and(is_named) {
+            Some(self.next)
+        } else if self.misses < Self::FEW {
+            self.misses = self.misses.saturating_add(1);
+            self.held.iter().position(is_named)
+        } else {
+            if self.all.is_empty() {
+                let named = |(place, slot): (usize, &'b Slot)| Some((slot.name()?, place));
+                self.all = self.held.iter().enumerate().filter_map(named).collect();
+            }
+            self.all.get(name).copied()
+        };
+        if let Some(place) = place {
+            self.next = place.saturating_add(1);
+        } else {
+            // Most often one has changed: the one behind it is next.
+            self.next = self.next.saturating_add(1);
+        }
+        place
     }
 }
 
@@ -173,13 +227,21 @@ impl Listed {
         if crc32fast::hash(&bytes) != self.checksum {
             return Err(ConfigError::new("", "its checksum is wrong").into());
         }
-        let chunk =
-            Chunk::parse(bytes).map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
+        let chunk = Chunk::parse(shared(&bytes)?)
+            .map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
         if !self.describes(&chunk) {
             return Err(ConfigError::new("", "its number of tokens is not the listed one").into());
         }
-        Ok(Slot::new(Some(self.name), Arc::new(chunk)))
+        Ok(Slot::new(Some(self.name), chunk))
     }
+}
+
+/// The same bytes, to be shared. The allocation would trap where there is no memory: it is tried out before.
+fn shared(bytes: &[u8]) -> Result<Arc<[u8]>, LoadError> {
+    /// What stands before shared bytes: two counts.
+    const COUNTS: usize = 2 * size_of::<usize>();
+    Vec::<usize>::new().try_reserve_exact(bytes.len().saturating_add(COUNTS).div_ceil(size_of::<usize>()))?;
+    Ok(bytes.into())
 }
 
 /// Refuses a scope that does not exist. Chunks that were held are looked at only if the scopes have changed.
@@ -198,16 +260,14 @@ fn check_scopes(slots: &[Slot], kept: &[bool], scopes: &[&str], before: &Held) -
 }
 
 /// Refuses an id that stands twice. Costs what has changed, as long as the set has room.
-fn check_ids(table: &Table, before: Held, kept: &[bool]) -> Result<IdSet, LoadError> {
+fn check_ids(table: &Table, before: Held, kept: &[bool], stays: &[bool]) -> Result<IdSet, LoadError> {
     let placed = || table.slots().iter().zip(kept);
     let added: usize = placed().filter(|(_, kept)| !**kept).map(|(slot, _)| slot.chunk().len()).sum();
     let reusable = before.ids.filter(|ids| ids.has_room_for(added));
     let all = reusable.is_none();
     let mut ids = match reusable {
         Some(mut ids) => {
-            let stays: HashSet<_> =
-                placed().filter(|(_, kept)| **kept).map(|(slot, _)| Arc::as_ptr(slot.chunk())).collect();
-            let gone = before.slots.iter().filter(|slot| !stays.contains(&Arc::as_ptr(slot.chunk())));
+            let gone = before.slots.iter().zip(stays).filter(|(_, stays)| !**stays).map(|(slot, _)| slot);
             gone.flat_map(|slot| slot.chunk().ids()).for_each(|id| ids.remove(id));
             ids
         }
@@ -228,7 +288,7 @@ fn check_ids(table: &Table, before: Held, kept: &[bool]) -> Result<IdSet, LoadEr
 /// # Errors
 /// The id, or a lack of memory.
 pub fn check_all_ids(table: &Table) -> Result<(), LoadError> {
-    check_ids(table, Held::default(), &vec![false; table.slots().len()]).map(drop)
+    check_ids(table, Held::default(), &vec![false; table.slots().len()], &[]).map(drop)
 }
 
 fn stands_twice(table: &Table, id: &str) -> bool {

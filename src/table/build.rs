@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::chunk::{HEAD, NONE, ROW};
+use super::chunk::{ATTRIBUTE, HEAD, NONE, PLACE, RECORD};
 use crate::address::Range;
 use crate::config::wire::StatedRefusal;
 use crate::token::Digest;
@@ -62,26 +62,38 @@ fn has_bit(digest: &Digest, bit: usize) -> bool {
     digest.leading().checked_shl(shift).unwrap_or(0) >> 63 == 1
 }
 
-/// What a chunk's rows share.
+/// What stands behind a chunk's index, and where in it what several tokens share.
 #[derive(Default)]
 struct Shared<'a> {
-    strings: Vec<u8>,
+    body: Vec<u8>,
     texts: HashMap<&'a str, u32>,
     lists: HashMap<&'a [Range], u32>,
-    users: Vec<u32>,
-    user_numbers: HashMap<&'a str, u16>,
     attributes: Vec<(u32, u32)>,
     attribute_numbers: HashMap<(u32, u32), u16>,
 }
 
 fn write(rows: &[Row<'_>]) -> Vec<u8> {
     let mut shared = Shared::default();
-    let mut table = Vec::with_capacity(rows.len().saturating_mul(ROW));
+    let mut index = Vec::with_capacity(rows.len().saturating_mul(PLACE));
     for row in rows {
-        let user = shared.user(row.user);
-        let attribute = shared.attribute(row.scope, &row.allowed_ips);
-        let id = position(&shared.strings);
-        shared.strings.extend_from_slice(row.id.as_bytes());
+        let at = shared.record(row);
+        let [a, b, c, d, ..] = *row.digest.as_bytes();
+        index.extend_from_slice(&[d, c, b, a]);
+        index.extend_from_slice(&at.to_le_bytes());
+    }
+    shared.finish(rows.len(), &index)
+}
+
+impl<'a> Shared<'a> {
+    /// Writes the record of a token, and behind it what it is the first to name: a look-up then finds both in one
+    /// place.
+    fn record(&mut self, row: &'a Row<'_>) -> u32 {
+        let attribute = self.attribute(row.scope, &row.allowed_ips);
+        let at = position(&self.body);
+        let behind = RECORD.saturating_add(row.id.len()).saturating_add(self.body.len());
+        let known = self.texts.get(row.user).copied();
+        let user = known.unwrap_or(u32::try_from(behind).unwrap_or(NONE));
+        let [_, _, _, _, digest @ ..] = row.digest.as_bytes();
         let [e0, e1, e2, e3, e4, e5, ..] = row.expires_at.to_le_bytes();
         let refuse = match row.refuse {
             None => 0,
@@ -89,26 +101,16 @@ fn write(rows: &[Row<'_>]) -> Vec<u8> {
             Some(StatedRefusal::UserInactive) => 2,
             Some(StatedRefusal::UseNotAllowed) => 3,
         };
-        table.extend_from_slice(row.digest.as_bytes());
-        table.extend_from_slice(&[e0, e1, e2, e3, e4, e5, refuse]);
-        table.push(u8::try_from(row.id.len()).unwrap_or(0));
-        table.extend_from_slice(&attribute.to_le_bytes());
-        table.extend_from_slice(&user.to_le_bytes());
-        table.extend_from_slice(&id.to_le_bytes());
-    }
-    shared.finish(rows.len(), &table)
-}
-
-impl<'a> Shared<'a> {
-    fn user(&mut self, name: &'a str) -> u16 {
-        if let Some(number) = self.user_numbers.get(name) {
-            return *number;
+        self.body.extend_from_slice(digest);
+        self.body.extend_from_slice(&[e0, e1, e2, e3, e4, e5, refuse]);
+        self.body.push(u8::try_from(row.id.len()).unwrap_or(0));
+        self.body.extend_from_slice(&attribute.to_le_bytes());
+        self.body.extend_from_slice(&user.to_le_bytes());
+        self.body.extend_from_slice(row.id.as_bytes());
+        if known.is_none() {
+            self.text(row.user);
         }
-        let offset = self.text(name);
-        let number = count(self.users.len());
-        self.users.push(offset);
-        self.user_numbers.insert(name, number);
-        number
+        at
     }
 
     /// 0 for neither scope nor addresses, else a number from 1 on.
@@ -131,9 +133,9 @@ impl<'a> Shared<'a> {
         if let Some(offset) = self.texts.get(text) {
             return *offset;
         }
-        let offset = position(&self.strings);
-        self.strings.extend_from_slice(&count(text.len()).to_le_bytes());
-        self.strings.extend_from_slice(text.as_bytes());
+        let offset = position(&self.body);
+        self.body.extend_from_slice(&count(text.len()).to_le_bytes());
+        self.body.extend_from_slice(text.as_bytes());
         self.texts.insert(text, offset);
         offset
     }
@@ -142,17 +144,17 @@ impl<'a> Shared<'a> {
         if let Some(offset) = self.lists.get(ips) {
             return *offset;
         }
-        let offset = position(&self.strings);
-        self.strings.extend_from_slice(&count(ips.len()).to_le_bytes());
+        let offset = position(&self.body);
+        self.body.extend_from_slice(&count(ips.len()).to_le_bytes());
         for range in ips {
             match range.net() {
                 IpNet::V4(net) => {
-                    self.strings.extend_from_slice(&[4, net.prefix_len()]);
-                    self.strings.extend_from_slice(&net.addr().octets());
+                    self.body.extend_from_slice(&[4, net.prefix_len()]);
+                    self.body.extend_from_slice(&net.addr().octets());
                 }
                 IpNet::V6(net) => {
-                    self.strings.extend_from_slice(&[6, net.prefix_len()]);
-                    self.strings.extend_from_slice(&net.addr().octets());
+                    self.body.extend_from_slice(&[6, net.prefix_len()]);
+                    self.body.extend_from_slice(&net.addr().octets());
                 }
             }
         }
@@ -160,21 +162,20 @@ impl<'a> Shared<'a> {
         offset
     }
 
-    fn finish(self, rows: usize, table: &[u8]) -> Vec<u8> {
-        let lists =
-            self.users.len().saturating_mul(4).saturating_add(self.attributes.len().saturating_mul(8));
-        let size = HEAD.saturating_add(table.len()).saturating_add(lists).saturating_add(self.strings.len());
+    fn finish(self, rows: usize, index: &[u8]) -> Vec<u8> {
+        let attributes = self.attributes.len().saturating_mul(ATTRIBUTE);
+        let size =
+            HEAD.saturating_add(index.len()).saturating_add(attributes).saturating_add(self.body.len());
         let mut chunk = Vec::with_capacity(size);
-        for number in [rows, self.users.len(), self.attributes.len(), 0] {
+        for number in [rows, self.attributes.len(), 0, 0] {
             chunk.extend_from_slice(&count(number).to_le_bytes());
         }
-        chunk.extend_from_slice(table);
-        self.users.iter().for_each(|offset| chunk.extend_from_slice(&offset.to_le_bytes()));
+        chunk.extend_from_slice(index);
         for (scope, ips) in self.attributes {
             chunk.extend_from_slice(&scope.to_le_bytes());
             chunk.extend_from_slice(&ips.to_le_bytes());
         }
-        chunk.extend_from_slice(&self.strings);
+        chunk.extend_from_slice(&self.body);
         chunk
     }
 }
@@ -185,6 +186,6 @@ fn count(number: usize) -> u16 {
 }
 
 /// 512 rows with 1024 addresses each take 9 MiB: far below 4 GiB.
-fn position(strings: &[u8]) -> u32 {
-    u32::try_from(strings.len()).unwrap_or(NONE)
+fn position(body: &[u8]) -> u32 {
+    u32::try_from(body.len()).unwrap_or(NONE)
 }

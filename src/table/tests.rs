@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 fn table(rows: &[Row<'_>]) -> Table {
-    let slots = chunks(rows).map(|bytes| Slot::new(None, Arc::new(Chunk::parse(bytes).unwrap())));
+    let slots = chunks(rows).map(|bytes| Slot::new(None, Chunk::parse(bytes.into()).unwrap()));
     Table::new(slots.collect()).unwrap()
 }
 
@@ -54,7 +54,8 @@ fn a_changed_token_changes_one_chunk_and_the_others_are_the_same_bytes() {
     let mut rows: Vec<_> = (0..20_000).map(|n| row(digest(n))).collect();
     rows.sort_by_key(|row| row.digest);
     let before: Vec<_> = chunks(&rows).collect();
-    let sizes: Vec<_> = before.iter().map(|bytes| Chunk::parse(bytes.clone()).unwrap().len()).collect();
+    let sizes: Vec<_> =
+        before.iter().map(|bytes| Chunk::parse(bytes.clone().into()).unwrap().len()).collect();
     assert!(sizes.iter().all(|size| (200..=MAX_CHUNK_TOKENS).contains(size)), "{sizes:?}");
     rows[7000].expires_at = 17;
     let after: Vec<_> = chunks(&rows).collect();
@@ -67,8 +68,7 @@ fn a_changed_token_changes_one_chunk_and_the_others_are_the_same_bytes() {
 
 #[test]
 fn chunks_that_do_not_rise_are_no_table() {
-    let slot =
-        |n: u8| Slot::new(None, Arc::new(Chunk::parse(chunks(&[row([n; 32])]).next().unwrap()).unwrap()));
+    let slot = |n: u8| Slot::new(None, Chunk::parse(chunks(&[row([n; 32])]).next().unwrap().into()).unwrap());
     assert!(Table::new(vec![slot(1), slot(2), slot(3)]).is_ok());
     assert_eq!(Table::new(vec![slot(1), slot(3), slot(2)]).err(), Some(OutOfOrder { chunk: 2 }));
     assert_eq!(Table::new(vec![slot(1), slot(1)]).err(), Some(OutOfOrder { chunk: 1 }));

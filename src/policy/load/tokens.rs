@@ -1,7 +1,5 @@
 //! The tokens of a plugin configuration's JSON → the table.
 
-use std::sync::Arc;
-
 use super::{LoadError, MAX_TOKEN_IPS, MAX_TOKENS, parse_at, parse_list};
 use crate::address::{self, Range};
 use crate::compact::check_all_ids;
@@ -39,8 +37,8 @@ fn build(rows: &[Row<'_>]) -> Result<Table, ConfigError> {
     for bytes in chunks(rows) {
         // Every row was checked, so an error here is this code's own.
         let chunk =
-            Chunk::parse(bytes).map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
-        slots.push(Slot::new(None, Arc::new(chunk)));
+            Chunk::parse(bytes.into()).map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
+        slots.push(Slot::new(None, chunk));
     }
     Table::new(slots).map_err(|_| ConfigError::new("tokens", "the table could not be built"))
 }
