@@ -18,9 +18,9 @@ use sha2::{Digest as _, Sha256};
 use crate::config::ConfigError;
 use crate::config::wire::PluginConfiguration;
 use crate::policy::{LoadError, Policy};
-use crate::table::{ChunkName, Table};
+use crate::table::Table;
 
-pub use load::Held;
+pub use load::{ChunkName, Held};
 pub(crate) use load::{Manifest, check_all_ids};
 
 /// What a compact configuration begins with. No JSON does.
@@ -113,12 +113,11 @@ pub fn chunks(bytes: &[u8]) -> Result<Vec<NamedChunk<'_>>, ConfigError> {
 }
 
 fn write(json: &[u8], table: &Table) -> Vec<u8> {
-    let slots = table.slots();
-    let list: Vec<u8> =
-        slots.iter().flat_map(|slot| listed(slot.chunk().bytes(), slot.chunk().len())).collect();
+    let chunks = table.chunks();
+    let list: Vec<u8> = chunks.iter().flat_map(|chunk| listed(chunk.bytes(), chunk.len())).collect();
     let mut bytes = Vec::new();
     bytes.extend_from_slice(&MAGIC);
-    for number in [FORMAT, size(json.len()), size(slots.len()), size(table.len())] {
+    for number in [FORMAT, size(json.len()), size(chunks.len()), size(table.len())] {
         bytes.extend_from_slice(&number.to_le_bytes());
     }
     let mut checksum = crc32fast::Hasher::new();
@@ -126,7 +125,7 @@ fn write(json: &[u8], table: &Table) -> Vec<u8> {
     bytes.extend_from_slice(&checksum.finalize().to_le_bytes());
     bytes.extend_from_slice(json);
     bytes.extend_from_slice(&list);
-    slots.iter().for_each(|slot| bytes.extend_from_slice(slot.chunk().bytes()));
+    chunks.iter().for_each(|chunk| bytes.extend_from_slice(chunk.bytes()));
     bytes
 }
 

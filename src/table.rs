@@ -57,38 +57,10 @@ impl Entry<'_> {
     }
 }
 
-/// SHA-256 of a chunk's bytes, by which a table that is pushed names the chunks that it shares with the one before.
-pub type ChunkName = [u8; 32];
-
-/// One chunk in its place.
-#[derive(Clone, Debug)]
-pub struct Slot {
-    chunk: Chunk,
-    first: Digest,
-    name: Option<ChunkName>,
-}
-
-impl Slot {
-    /// Gives `chunk` its place. One without a name is never taken for a pushed one.
-    pub fn new(name: Option<ChunkName>, chunk: Chunk) -> Self {
-        Self { first: chunk.first(), name, chunk }
-    }
-
-    /// The chunk.
-    pub fn chunk(&self) -> &Chunk {
-        &self.chunk
-    }
-
-    /// The name that it was pushed under.
-    pub fn name(&self) -> Option<&ChunkName> {
-        self.name.as_ref()
-    }
-}
-
 /// An immutable set of tokens.
 #[derive(Debug, Default)]
 pub struct Table {
-    slots: Arc<[Slot]>,
+    chunks: Arc<[Chunk]>,
     /// For each beginning of a digest, how many chunks begin before it: with that the right chunk is found, as a rule,
     /// without a look at any other.
     directory: Directory,
@@ -107,26 +79,26 @@ impl Table {
     ///
     /// # Errors
     /// The first chunk that does not lie wholly behind the one before it: a digest could stand in two.
-    pub fn new(slots: Vec<Slot>) -> Result<Self, OutOfOrder> {
-        for (index, pair) in slots.windows(2).enumerate() {
+    pub fn new(chunks: Vec<Chunk>) -> Result<Self, OutOfOrder> {
+        for (index, pair) in chunks.windows(2).enumerate() {
             if let [one, next] = pair
-                && !one.chunk.is_before(&next.chunk)
+                && !one.is_before(next)
             {
                 return Err(OutOfOrder { chunk: index.saturating_add(1) });
             }
         }
-        let tokens = slots.iter().map(|slot| slot.chunk.len()).sum();
-        let directory = Directory::of(slots.iter().map(|slot| slot.first.leading()), slots.len());
-        Ok(Self { slots: slots.into(), directory, tokens })
+        let tokens = chunks.iter().map(Chunk::len).sum();
+        let directory = Directory::of(chunks.iter().map(Chunk::lowest_lead), chunks.len());
+        Ok(Self { chunks: chunks.into(), directory, tokens })
     }
 
     /// The entry of a token.
     pub fn find(&self, digest: &Digest) -> Option<Entry<'_>> {
-        let (before, upto) = self.directory.range(digest.leading());
+        let (before, upto) = self.directory.range(chunk::lead_of(digest));
         // Those that begin as the digest does: none or one, unless digests were chosen to be alike.
-        let alike = self.slots.get(before..upto)?;
-        let after = before.saturating_add(alike.partition_point(|slot| slot.first <= *digest));
-        self.slots.get(after.checked_sub(1)?)?.chunk.find(digest)
+        let alike = self.chunks.get(before..upto)?;
+        let after = before.saturating_add(alike.partition_point(|chunk| chunk.begins_at_or_before(digest)));
+        self.chunks.get(after.checked_sub(1)?)?.find(digest)
     }
 
     /// How many tokens there are.
@@ -140,19 +112,19 @@ impl Table {
     }
 
     /// The chunks in order.
-    pub fn slots(&self) -> &Arc<[Slot]> {
-        &self.slots
+    pub fn chunks(&self) -> &Arc<[Chunk]> {
+        &self.chunks
     }
 
     /// Every token, in the order of the digests.
     pub fn iter(&self) -> impl Iterator<Item = (Digest, Entry<'_>)> {
-        self.slots.iter().flat_map(|slot| slot.chunk.iter())
+        self.chunks.iter().flat_map(Chunk::iter)
     }
 
     /// Bytes that the table occupies.
     pub fn bytes(&self) -> usize {
-        let chunks: usize = self.slots.iter().map(|slot| slot.chunk.bytes().len()).sum();
-        chunks.saturating_add(std::mem::size_of_val(&*self.slots)).saturating_add(self.directory.bytes())
+        let chunks: usize = self.chunks.iter().map(|chunk| chunk.bytes().len()).sum();
+        chunks.saturating_add(std::mem::size_of_val(&*self.chunks)).saturating_add(self.directory.bytes())
     }
 }
 

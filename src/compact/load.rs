@@ -7,12 +7,17 @@ use super::{FORMAT, HEAD, LISTED, MAGIC, MAX_CHUNKS};
 use crate::config::ConfigError;
 use crate::policy::{LoadError, MAX_BYTES, MAX_TOKEN_IPS, MAX_TOKENS};
 use crate::source::Source;
-use crate::table::{Chunk, ChunkName, IdSet, Slot, Table};
+use crate::table::{Chunk, IdSet, Table};
+
+/// SHA-256 of a chunk's bytes, by which a configuration names the chunks that it shares with the one before.
+pub type ChunkName = [u8; 32];
 
 /// What a VM holds of the configurations before: the chunks that are enforced, and the ids in them.
 #[derive(Debug, Default)]
 pub struct Held {
-    slots: Arc<[Slot]>,
+    chunks: Arc<[Chunk]>,
+    /// What each of them was called.
+    names: Vec<ChunkName>,
     ids: Option<IdSet>,
     /// The scopes that there were.
     scopes: Vec<String>,
@@ -21,7 +26,8 @@ pub struct Held {
 impl Held {
     /// Bytes that are held beside the table itself.
     pub fn bytes(&self) -> usize {
-        self.ids.as_ref().map_or(0, IdSet::bytes)
+        let names = std::mem::size_of_val(self.names.as_slice());
+        self.ids.as_ref().map_or(0, IdSet::bytes).saturating_add(names)
     }
 }
 
@@ -113,13 +119,13 @@ impl Manifest {
         held: &mut Held,
     ) -> Result<Table, LoadError> {
         let before = std::mem::take(held);
-        let Placed { slots, kept, stays } = self.read_chunks(source, &before.slots)?;
-        check_scopes(&slots, &kept, scopes, &before)?;
-        let table = Table::new(slots).map_err(|out_of_order| {
+        let Placed { chunks, names, kept, stays } = self.read_chunks(source, &before)?;
+        check_scopes(&chunks, &kept, scopes, &before)?;
+        let table = Table::new(chunks).map_err(|out_of_order| {
             let field = format!("chunks[{}]", out_of_order.chunk);
             ConfigError::new(field, "the digests of a chunk lie behind all those of the chunk before it")
         })?;
-        let ips: usize = table.slots().iter().map(|slot| slot.chunk().ips()).sum();
+        let ips: usize = table.chunks().iter().map(Chunk::ips).sum();
         if table.len() != self.tokens || ips > MAX_TOKEN_IPS {
             let problem = format!(
                 "the head counts {} tokens, and {MAX_TOKEN_IPS} entries in all allowed_ips are possible",
@@ -129,28 +135,30 @@ impl Manifest {
         }
         let ids = check_ids(&table, before, &kept, &stays)?;
         let scopes = scopes.iter().map(|name| (*name).to_owned()).collect();
-        *held = Held { slots: Arc::clone(table.slots()), ids: Some(ids), scopes };
+        *held = Held { chunks: Arc::clone(table.chunks()), names, ids: Some(ids), scopes };
         Ok(table)
     }
 
     /// Every chunk in its place.
-    fn read_chunks(&self, source: &(impl Source + ?Sized), before: &[Slot]) -> Result<Placed, LoadError> {
+    fn read_chunks(&self, source: &(impl Source + ?Sized), before: &Held) -> Result<Placed, LoadError> {
         let count = self.list.len() / LISTED;
         let mut placed = Placed::default();
-        placed.slots.try_reserve_exact(count)?;
+        placed.chunks.try_reserve_exact(count)?;
+        placed.names.try_reserve_exact(count)?;
         placed.kept.try_reserve_exact(count)?;
-        placed.stays.try_reserve_exact(before.len())?;
-        placed.stays.resize(before.len(), false);
-        let mut names = Names::of(before);
+        placed.stays.try_reserve_exact(before.chunks.len())?;
+        placed.stays.resize(before.chunks.len(), false);
+        let mut names = Names::of(&before.names);
         let mut at = self.chunks_at;
         for (index, listed) in self.listed().enumerate() {
-            let held = names.find(&listed.name).and_then(|place| Some((before.get(place)?, place)));
-            let held = held.filter(|(slot, _)| listed.describes(slot.chunk()));
+            let held = names.find(&listed.name).and_then(|place| Some((before.chunks.get(place)?, place)));
+            let held = held.filter(|(chunk, _)| listed.describes(chunk));
             if let Some(stays) = held.and_then(|(_, place)| placed.stays.get_mut(place)) {
                 *stays = true;
             }
-            placed.slots.push(match held {
-                Some((slot, _)) => Slot::clone(slot),
+            placed.names.push(listed.name);
+            placed.chunks.push(match held {
+                Some((chunk, _)) => Chunk::clone(chunk),
                 None => listed.read(source, at).map_err(|error| error.within(&format!("chunks[{index}]")))?,
             });
             placed.kept.push(held.is_some());
@@ -166,7 +174,8 @@ impl Manifest {
 /// Every chunk of a configuration in its place.
 #[derive(Default)]
 struct Placed {
-    slots: Vec<Slot>,
+    chunks: Vec<Chunk>,
+    names: Vec<ChunkName>,
     /// For each, whether it was held.
     kept: Vec<bool>,
     /// For each of those that were held, whether it has a place.
@@ -175,7 +184,7 @@ struct Placed {
 
 /// Finds chunks that are held by their names. Nearly always the next one is the next one here, too.
 struct Names<'b> {
-    held: &'b [Slot],
+    held: &'b [ChunkName],
     next: usize,
     misses: usize,
     /// Made when so many were not the next one that it pays.
@@ -186,21 +195,19 @@ impl<'b> Names<'b> {
     /// As many names are looked for one by one; making the map costs about as much.
     const FEW: usize = 32;
 
-    fn of(held: &'b [Slot]) -> Self {
+    fn of(held: &'b [ChunkName]) -> Self {
         Self { held, next: 0, misses: 0, all: HashMap::new() }
     }
 
     fn find(&mut self, name: &ChunkName) -> Option<usize> {
-        let is_named = |slot: &Slot| slot.name() == Some(name);
-        let place = if self.held.get(self.next).is_some_and(is_named) {
+        let place = if self.held.get(self.next) == Some(name) {
             Some(self.next)
         } else if self.misses < Self::FEW {
             self.misses = self.misses.saturating_add(1);
-            self.held.iter().position(is_named)
+            self.held.iter().position(|held| held == name)
         } else {
             if self.all.is_empty() {
-                let named = |(place, slot): (usize, &'b Slot)| Some((slot.name()?, place));
-                self.all = self.held.iter().enumerate().filter_map(named).collect();
+                self.all = self.held.iter().enumerate().map(|(place, name)| (name, place)).collect();
             }
             self.all.get(name).copied()
         };
@@ -219,7 +226,7 @@ impl Listed {
         self.len == chunk.bytes().len() && self.tokens == chunk.len()
     }
 
-    fn read(&self, source: &(impl Source + ?Sized), at: usize) -> Result<Slot, LoadError> {
+    fn read(&self, source: &(impl Source + ?Sized), at: usize) -> Result<Chunk, LoadError> {
         if at.saturating_add(self.len) > source.size() {
             return Err(ConfigError::new("", "lies beyond the configuration's end").into());
         }
@@ -232,7 +239,7 @@ impl Listed {
         if !self.describes(&chunk) {
             return Err(ConfigError::new("", "its number of tokens is not the listed one").into());
         }
-        Ok(Slot::new(Some(self.name), chunk))
+        Ok(chunk)
     }
 }
 
@@ -245,13 +252,13 @@ fn shared(bytes: &[u8]) -> Result<Arc<[u8]>, LoadError> {
 }
 
 /// Refuses a scope that does not exist. Chunks that were held are looked at only if the scopes have changed.
-fn check_scopes(slots: &[Slot], kept: &[bool], scopes: &[&str], before: &Held) -> Result<(), ConfigError> {
+fn check_scopes(chunks: &[Chunk], kept: &[bool], scopes: &[&str], before: &Held) -> Result<(), ConfigError> {
     let unchanged = before.scopes == scopes;
-    for (index, (slot, kept)) in slots.iter().zip(kept).enumerate() {
+    for (index, (chunk, kept)) in chunks.iter().zip(kept).enumerate() {
         if unchanged && *kept {
             continue;
         }
-        if let Some(unknown) = slot.chunk().scopes().find(|name| scopes.binary_search(name).is_err()) {
+        if let Some(unknown) = chunk.scopes().find(|name| scopes.binary_search(name).is_err()) {
             let problem = format_args!("there is no scope {unknown:?} in scopes");
             return Err(ConfigError::new(format!("chunks[{index}].attributes"), problem));
         }
@@ -261,20 +268,20 @@ fn check_scopes(slots: &[Slot], kept: &[bool], scopes: &[&str], before: &Held) -
 
 /// Refuses an id that stands twice. Costs what has changed, as long as the set has room.
 fn check_ids(table: &Table, before: Held, kept: &[bool], stays: &[bool]) -> Result<IdSet, LoadError> {
-    let placed = || table.slots().iter().zip(kept);
-    let added: usize = placed().filter(|(_, kept)| !**kept).map(|(slot, _)| slot.chunk().len()).sum();
+    let placed = || table.chunks().iter().zip(kept);
+    let added: usize = placed().filter(|(_, kept)| !**kept).map(|(chunk, _)| chunk.len()).sum();
     let reusable = before.ids.filter(|ids| ids.has_room_for(added));
     let all = reusable.is_none();
     let mut ids = match reusable {
         Some(mut ids) => {
-            let gone = before.slots.iter().zip(stays).filter(|(_, stays)| !**stays).map(|(slot, _)| slot);
-            gone.flat_map(|slot| slot.chunk().ids()).for_each(|id| ids.remove(id));
+            let gone = before.chunks.iter().zip(stays).filter(|(_, stays)| !**stays);
+            gone.flat_map(|(chunk, _)| chunk.ids()).for_each(|id| ids.remove(id));
             ids
         }
         None => IdSet::with_room(table.len())?,
     };
-    for (slot, _) in placed().filter(|(_, kept)| all || !**kept) {
-        for id in slot.chunk().ids() {
+    for (chunk, _) in placed().filter(|(_, kept)| all || !**kept) {
+        for id in chunk.ids() {
             if ids.insert(id) && stands_twice(table, id) {
                 return Err(ConfigError::new("tokens", format_args!("the id {id} stands here twice")).into());
             }
@@ -288,11 +295,11 @@ fn check_ids(table: &Table, before: Held, kept: &[bool], stays: &[bool]) -> Resu
 /// # Errors
 /// The id, or a lack of memory.
 pub fn check_all_ids(table: &Table) -> Result<(), LoadError> {
-    check_ids(table, Held::default(), &vec![false; table.slots().len()], &[]).map(drop)
+    check_ids(table, Held::default(), &vec![false; table.chunks().len()], &[]).map(drop)
 }
 
 fn stands_twice(table: &Table, id: &str) -> bool {
-    table.slots().iter().flat_map(|slot| slot.chunk().ids()).filter(|other| *other == id).nth(1).is_some()
+    table.chunks().iter().flat_map(Chunk::ids).filter(|other| *other == id).nth(1).is_some()
 }
 
 /// The JSON within a compact configuration that has been parsed before.

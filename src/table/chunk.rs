@@ -155,8 +155,18 @@ impl Chunk {
         self.ips as usize
     }
 
-    /// The lowest digest.
-    pub fn first(&self) -> Digest {
+    /// The first four bytes of the lowest digest.
+    pub(super) fn lowest_lead(&self) -> u32 {
+        self.low
+    }
+
+    /// Whether the lowest digest is this one or comes before it. Reads the chunk only if they begin alike.
+    pub(super) fn begins_at_or_before(&self, digest: &Digest) -> bool {
+        let lead = lead_of(digest);
+        self.low < lead || self.low == lead && self.first() <= *digest
+    }
+
+    fn first(&self) -> Digest {
         self.index().first().map(|place| self.digest_at(place)).unwrap_or_default()
     }
 
@@ -179,8 +189,9 @@ impl Chunk {
                         && Record::at(body, place).is_some_and(|record| record.digest.as_slice() < rest)
             })
         };
-        let guess = search::guess(key.into(), self.low.into(), self.high.into(), index.len());
-        let place = index.get(search::partition_point(index.len(), guess, is_before))?;
+        let lead_at = |at: usize| index.get(at).map_or(0, lead);
+        let near = search::guess(key, (self.low, self.high), index.len(), lead_at);
+        let place = index.get(search::partition_point(index.len(), near, is_before))?;
         let record = Record::at(body, place)?;
         if lead(place) == key && record.digest.as_slice() == rest { self.entry(&record) } else { None }
     }
@@ -263,7 +274,12 @@ fn split(digest: &Digest) -> (u32, &[u8]) {
     digest.as_bytes().split_first_chunk().map_or((0, &[]), |(lead, rest)| (u32::from_be_bytes(*lead), rest))
 }
 
-/// The inverse.
+/// The first four bytes of a digest, as a number of the same order.
+pub(super) fn lead_of(digest: &Digest) -> u32 {
+    split(digest).0
+}
+
+/// The inverse of [`split`].
 fn join(lead: u32, rest: &[u8; 28]) -> Digest {
     let mut bytes = [0; 32];
     if let Some((first, last)) = bytes.split_first_chunk_mut::<4>() {

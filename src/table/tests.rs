@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 fn table(rows: &[Row<'_>]) -> Table {
-    let slots = chunks(rows).map(|bytes| Slot::new(None, Chunk::parse(bytes.into()).unwrap()));
-    Table::new(slots.collect()).unwrap()
+    let chunks = chunks(rows).map(|bytes| Chunk::parse(bytes.into()).unwrap());
+    Table::new(chunks.collect()).unwrap()
 }
 
 fn row(digest: [u8; 32]) -> Row<'static> {
@@ -68,10 +68,10 @@ fn a_changed_token_changes_one_chunk_and_the_others_are_the_same_bytes() {
 
 #[test]
 fn chunks_that_do_not_rise_are_no_table() {
-    let slot = |n: u8| Slot::new(None, Chunk::parse(chunks(&[row([n; 32])]).next().unwrap().into()).unwrap());
-    assert!(Table::new(vec![slot(1), slot(2), slot(3)]).is_ok());
-    assert_eq!(Table::new(vec![slot(1), slot(3), slot(2)]).err(), Some(OutOfOrder { chunk: 2 }));
-    assert_eq!(Table::new(vec![slot(1), slot(1)]).err(), Some(OutOfOrder { chunk: 1 }));
+    let chunk = |n: u8| Chunk::parse(chunks(&[row([n; 32])]).next().unwrap().into()).unwrap();
+    assert!(Table::new(vec![chunk(1), chunk(2), chunk(3)]).is_ok());
+    assert_eq!(Table::new(vec![chunk(1), chunk(3), chunk(2)]).err(), Some(OutOfOrder { chunk: 2 }));
+    assert_eq!(Table::new(vec![chunk(1), chunk(1)]).err(), Some(OutOfOrder { chunk: 1 }));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::compact::check_all_ids;
 use crate::config::ConfigError;
 use crate::config::wire::{self, Integer};
 use crate::names;
-use crate::table::{Chunk, MAX_EXPIRY, Row, Slot, Table, chunks};
+use crate::table::{Chunk, MAX_EXPIRY, Row, Table, chunks};
 
 /// The table of a configuration's tokens; `scopes` are the names that there are, in order.
 pub(super) fn parse_tokens(tokens: &[wire::Token], scopes: &[&str]) -> Result<Table, LoadError> {
@@ -33,14 +33,14 @@ pub(super) fn parse_tokens(tokens: &[wire::Token], scopes: &[&str]) -> Result<Ta
 }
 
 fn build(rows: &[Row<'_>]) -> Result<Table, ConfigError> {
-    let mut slots = Vec::new();
+    let mut built = Vec::new();
     for bytes in chunks(rows) {
         // Every row was checked, so an error here is this code's own.
         let chunk =
             Chunk::parse(bytes.into()).map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
-        slots.push(Slot::new(None, chunk));
+        built.push(chunk);
     }
-    Table::new(slots).map_err(|_| ConfigError::new("tokens", "the table could not be built"))
+    Table::new(built).map_err(|_| ConfigError::new("tokens", "the table could not be built"))
 }
 
 /// The error says that an id stands twice; in a list it can also say where.
