@@ -29,10 +29,9 @@ const ANSWER_MARGIN_SECONDS: u64 = 5;
 
 /// Counters since the VM started and uses that no report has told yet, of one instance in one VM.
 ///
-/// Memory is bounded by [`MAX_PENDING`]. At worst a token takes about 490 bytes of a 32-bit VM (an id of 64 bytes, a
-/// user agent of 256, some 150 in a half-filled tree), so that 65,536 of them take 31 MiB; with ids of 20 bytes and
-/// user agents of 80 it is 17 MiB. One report in flight adds its body, at most 1 MiB, and a second copy of it during
-/// the call.
+/// Memory is bounded by [`MAX_PENDING`]. Two maps with room for that many take 7 MiB each of a 32-bit VM once uses come;
+/// to them come ids and user agents, at worst 340 bytes a token (21 MiB), with ids of 20 bytes and user agents of 80
+/// about 120 (8 MiB). One report in flight adds its body, at most 1 MiB, and a second copy of it during the call.
 #[derive(Debug, Default)]
 pub struct Usage {
     decisions: BTreeMap<&'static str, u64>,
@@ -133,7 +132,7 @@ impl Usage {
 
     /// Notes a use of an admitted token. `source`, which may cost a host call, is asked only for the token's first use
     /// since its last report; of that use come address and user agent. Nothing is allocated for a token that is noted
-    /// already. A use of a further token is dropped and counted when [`MAX_PENDING`] wait.
+    /// already. A use of a further token is dropped and counted when [`MAX_PENDING`] wait, or without memory for it.
     pub fn note(&mut self, used: Use<'_>, source: impl FnOnce() -> Option<IpAddr>) {
         if self.pending.repeat(&used) {
             return;
@@ -142,7 +141,9 @@ impl Usage {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        self.pending.insert(&used, source());
+        if !self.pending.insert(&used, source()) {
+            self.dropped = self.dropped.saturating_add(1);
+        }
     }
 
     /// How many tokens' uses wait for an acknowledgement. A token that is used again while a report of it is in flight

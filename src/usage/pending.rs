@@ -1,17 +1,17 @@
 //! Uses that no report has told yet, one entry a token.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::ops::Bound;
 
-use super::{MAX_USER_AGENT, Use};
+use super::{MAX_PENDING, MAX_USER_AGENT, Use};
 
-/// Uses by token id. A tree: it grows without copying what it holds, and needs no random seed.
+/// Uses by token id. They are told a generation at a time, and what comes meanwhile is the next one: so no token waits
+/// behind one that was used later.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    tokens: BTreeMap<Box<str>, Noted>,
-    /// The last id that was taken. The next ones come after it, so that no id waits for ever behind smaller ones.
-    last_taken: Box<str>,
+    tokens: HashMap<Box<str>, Noted>,
+    /// The generation that is being told.
+    leaving: HashMap<Box<str>, Noted>,
 }
 
 /// The uses of one token since its last report.
@@ -25,19 +25,24 @@ pub(super) struct Noted {
 
 impl Pending {
     pub(super) fn len(&self) -> usize {
-        self.tokens.len()
+        self.tokens.len().saturating_add(self.leaving.len())
     }
 
     /// Notes a further use of a token; false if there is none yet. Allocates nothing.
     pub(super) fn repeat(&mut self, used: &Use<'_>) -> bool {
-        let Some(noted) = self.tokens.get_mut(used.token_id) else { return false };
+        let known = self.tokens.get_mut(used.token_id).or_else(|| self.leaving.get_mut(used.token_id));
+        let Some(noted) = known else { return false };
         noted.count = noted.count.saturating_add(1);
         noted.last_used_at = noted.last_used_at.max(used.now);
         true
     }
 
-    /// Notes the first use of a token.
-    pub(super) fn insert(&mut self, used: &Use<'_>, ip: Option<IpAddr>) {
+    /// Notes the first use of a token; false if there is no memory for it.
+    pub(super) fn insert(&mut self, used: &Use<'_>, ip: Option<IpAddr>) -> bool {
+        // All that may come at once: a map that grows is copied, and requests would wait for it.
+        if self.tokens.capacity() == 0 && self.tokens.try_reserve(MAX_PENDING).is_err() {
+            return false;
+        }
         let noted = Noted {
             count: 1,
             last_used_at: used.now,
@@ -45,18 +50,22 @@ impl Pending {
             user_agent: used.user_agent.and_then(user_agent),
         };
         self.tokens.insert(used.token_id.into(), noted);
+        true
     }
 
     /// Takes out the uses of at most `most` tokens.
     pub(super) fn take(&mut self, most: usize) -> Vec<(Box<str>, Noted)> {
-        let last: &str = &self.last_taken;
-        let behind = self.tokens.range::<str, _>((Bound::Excluded(last), Bound::Unbounded));
-        let before = self.tokens.range::<str, _>((Bound::Unbounded, Bound::Included(last)));
-        let ids: Vec<Box<str>> = behind.chain(before).take(most).map(|(id, _)| id.clone()).collect();
-        if let Some(id) = ids.last() {
-            self.last_taken.clone_from(id);
+        if self.leaving.is_empty() {
+            std::mem::swap(&mut self.tokens, &mut self.leaving);
         }
-        ids.into_iter().filter_map(|id| self.tokens.remove_entry(&id)).collect()
+        let mut uses: Vec<_> = self.leaving.extract_if(|_, _| true).take(most).collect();
+        if self.leaving.is_empty() {
+            let room = most.saturating_sub(uses.len());
+            uses.extend(self.tokens.extract_if(|_, _| true).take(room));
+        }
+        // The same uses are the same bytes.
+        uses.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        uses
     }
 }
 
