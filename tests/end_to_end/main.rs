@@ -5,6 +5,7 @@ mod control_plane;
 mod differential;
 mod faults;
 mod headers;
+mod outage;
 mod paths;
 mod regeneration;
 mod reports;
