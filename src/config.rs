@@ -3,7 +3,9 @@
 //! [`wire`] holds the JSON's types; [`crate::policy::Policy::parse`] turns bytes into a policy that can be enforced.
 
 pub mod error;
+mod read;
 mod strict;
+mod value;
 pub mod wire;
 
 pub use error::ConfigError;

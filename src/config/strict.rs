@@ -48,6 +48,11 @@ pub(super) use object;
 /// Implements serde's traits for an enum whose variants are written as strings, and as nothing else.
 macro_rules! named {
     ($name:ident { $($variant:ident = $text:literal),+ $(,)? }) => {
+        impl $name {
+            /// How each is written.
+            pub(super) const NAMES: &[(&'static str, Self)] = &[$(($text, Self::$variant)),+];
+        }
+
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(match self {
@@ -81,39 +86,6 @@ macro_rules! named {
     };
 }
 pub(super) use named;
-
-/// A whole number. Istio keeps JSON numbers as doubles, so `1.7e9` is taken and `1.5` is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
-pub struct Integer(pub u64);
-
-impl<'de> Deserialize<'de> for Integer {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Whole;
-
-        impl Visitor<'_> for Whole {
-            type Value = Integer;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a whole number, not negative")
-            }
-
-            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Integer, E> {
-                Ok(Integer(value))
-            }
-
-            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Integer, E> {
-                // Up to 2^53 a double holds every whole number exactly.
-                if value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value) {
-                    return Ok(Integer(value as u64));
-                }
-                Err(E::invalid_value(de::Unexpected::Float(value), &self))
-            }
-        }
-
-        deserializer.deserialize_any(Whole)
-    }
-}
 
 /// A JSON object with free keys, each at most once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

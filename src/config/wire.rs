@@ -1,39 +1,43 @@
 //! The JSON of the plugin configuration, as it is written. Unknown fields, duplicate keys, arrays in an object's place
-//! and `null` are errors.
+//! and `null` are errors. [`super::read`] reads it; what also stands in other JSON, such as the control plane's settings,
+//! can be read by itself and is as strict there.
 
 use serde::{Deserialize, Serialize};
 
-pub use super::strict::{Integer, UniqueMap};
+pub use super::strict::UniqueMap;
 use super::strict::{given, named, object};
 
 /// The only `version` that this crate knows.
 pub const VERSION: u64 = 1;
 
+/// A whole number. It may be written as a double, since Istio turns JSON numbers into doubles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Integer(pub u64);
+
 /// The whole configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PluginConfiguration {
     /// The contract's version: 1.
     pub version: Integer,
     /// The control plane's life; revisions are compared only within one.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub epoch: String,
     /// A decimal number as a string, since Istio turns JSON numbers into doubles.
     pub revision: String,
     /// What holds for every request.
-    #[serde(default)]
     pub settings: Settings,
     /// Named scopes; a scope admits a request when any of its rules does.
-    #[serde(default, skip_serializing_if = "UniqueMap::is_empty")]
+    #[serde(skip_serializing_if = "UniqueMap::is_empty")]
     pub scopes: UniqueMap<Vec<ScopeRule>>,
     /// Every known token. Either these or `token_set` are given.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<Vec<Token>>,
     /// Every known token in the compact encoding, as base64 (RFC 4648 §4): see [`crate::compact`].
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub token_set: Option<String>,
     /// Where usage reports go; none are sent without it.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<Report>,
 }
 
@@ -48,8 +52,7 @@ pub enum Mode {
 }
 
 /// What holds for every request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Settings {
     /// Requests without credentials.
     pub anonymous: Mode,
@@ -115,8 +118,7 @@ pub struct ScopeRule {
 }
 
 /// One token.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Token {
     /// The public id.
     pub id: String,
@@ -125,16 +127,16 @@ pub struct Token {
     /// The owner, whom the upstream is told.
     pub user: String,
     /// Unix time in seconds at which the token ends; never without it.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Integer>,
     /// A scope's name; every request without it.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// Addresses and CIDRs that the token may be used from; empty admits every address.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allowed_ips: Vec<String>,
     /// A stated refusal: the token is known and not admitted.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub refuse: Option<StatedRefusal>,
 }
 
@@ -150,8 +152,7 @@ pub enum StatedRefusal {
 }
 
 /// Where usage reports go.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// The proxy's cluster that leads to the control plane.
     pub cluster: String,
@@ -168,7 +169,7 @@ impl Default for Report {
     }
 }
 
-object!(PluginConfiguration, Settings, IdentityHeaders, ScopeRule, Token, Report);
+object!(IdentityHeaders, ScopeRule);
 named!(Mode { Refuse = "refuse", Forward = "forward" });
 named!(StatedRefusal {
     TokenDisabled = "token_disabled",

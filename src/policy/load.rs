@@ -115,12 +115,12 @@ impl Draft {
         let begin = source.read(0, compact::MAGIC.len().min(source.size()))?;
         if begin != compact::MAGIC {
             let json = source.read(0, source.size())?;
-            let configuration = read(&json)?;
+            let configuration = PluginConfiguration::from_json(&json)?;
             drop(json);
             return Self::of_json(configuration);
         }
         let manifest = Manifest::read(source)?;
-        let mut configuration = read(&manifest.json)?;
+        let mut configuration = PluginConfiguration::from_json(&manifest.json)?;
         if configuration.tokens.take().is_some() || configuration.token_set.take().is_some() {
             return Err(ConfigError::new("tokens", "in a compact configuration the tokens are chunks").into());
         }
@@ -252,24 +252,6 @@ impl Policy {
             }
         }
         Ok(())
-    }
-}
-
-fn read(json: &[u8]) -> Result<PluginConfiguration, ConfigError> {
-    serde_json::from_slice(json).map_err(|error| locate(json, error))
-}
-
-/// Parses again, slower, to learn where `error` happened.
-fn locate(json: &[u8], error: serde_json::Error) -> ConfigError {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    match serde_path_to_error::deserialize::<_, PluginConfiguration>(&mut deserializer) {
-        Ok(_) => ConfigError::new("", error),
-        Err(located) => {
-            // Where the text is no JSON, the path has no name for the place: line and column have.
-            let path = located.path().to_string();
-            let field = path.trim_end_matches('?').trim_end_matches('.');
-            ConfigError::new(field, located.into_inner())
-        }
     }
 }
 

@@ -1,0 +1,273 @@
+//! The JSON of a plugin configuration → its wire type: the one reader of the contract, for the filter and for everybody
+//! who writes for it.
+//!
+//! The parser is serde_json's. What it finds becomes a [`Value`] and is taken apart by hand: by `serde`'s derive the
+//! same rules are a third of the module's code, and an error does not know its field.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::ConfigError;
+use super::value::{Result, Value, choice, entries, fields};
+use super::wire::{
+    IdentityHeaders, Integer, Mode, PluginConfiguration, Report, ScopeRule, Settings, StatedRefusal, Token,
+    UniqueMap,
+};
+
+const TOKENS: &str = "tokens";
+
+impl PluginConfiguration {
+    /// Reads the JSON of a configuration: its form alone, not yet what it says.
+    ///
+    /// # Errors
+    /// The first field at fault; line and column where the text is no JSON.
+    pub fn from_json(json: &[u8]) -> std::result::Result<Self, ConfigError> {
+        let mut parser = serde_json::Deserializer::from_slice(json);
+        read(&mut parser)
+            .and_then(|read| parser.end().map(|()| read))
+            .unwrap_or_else(|error| Err(ConfigError::new("", error)))
+    }
+}
+
+/// For whoever has JSON in another form than bytes: by the same reader.
+impl<'de> Deserialize<'de> for PluginConfiguration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        read(deserializer)?.map_err(de::Error::custom)
+    }
+}
+
+/// The outer error is the parser's, the inner one says which field is wrong.
+fn read<'j, D: Deserializer<'j>>(
+    deserializer: D,
+) -> std::result::Result<Result<PluginConfiguration>, D::Error> {
+    let mut listed = Listed::default();
+    let whole = Reader { place: Place::Top, listed: &mut listed }.deserialize(deserializer)?;
+    Ok(configuration(whole, listed))
+}
+
+/// The tokens, of which there may be a million: each is read before the next one is parsed.
+#[derive(Default)]
+struct Listed {
+    tokens: Vec<Token>,
+    error: Option<ConfigError>,
+}
+
+impl Listed {
+    fn push(&mut self, index: usize, value: Value<'_>) {
+        // After an error the rest is still parsed: a text that is no JSON is no list of tokens at all.
+        if self.error.is_some() {
+            return;
+        }
+        match token(value) {
+            Ok(token) => self.tokens.push(token),
+            Err(error) => self.error = Some(error.within(&format!("{TOKENS}[{index}]"))),
+        }
+    }
+}
+
+/// Where in the text a value stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It is the whole text.
+    Top,
+    /// It is the whole text's field `tokens`.
+    Tokens,
+    /// It lies deeper, or beside.
+    Within,
+}
+
+/// Makes a [`Value`] of whatever comes. A list of tokens leaves an empty one, and its tokens in `listed`.
+struct Reader<'l> {
+    place: Place,
+    listed: &'l mut Listed,
+}
+
+impl Reader<'_> {
+    fn at(&mut self, place: Place) -> Reader<'_> {
+        Reader { place, listed: self.listed }
+    }
+}
+
+impl<'j> DeserializeSeed<'j> for Reader<'_> {
+    type Value = Value<'j>;
+
+    fn deserialize<D: Deserializer<'j>>(self, deserializer: D) -> std::result::Result<Value<'j>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'j> Visitor<'j> for Reader<'_> {
+    type Value = Value<'j>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<Value<'j>, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> std::result::Result<Value<'j>, E> {
+        Ok(Value::Bool(flag))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> std::result::Result<Value<'j>, E> {
+        Ok(Value::Whole(number))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> std::result::Result<Value<'j>, E> {
+        Ok(Value::Number(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> std::result::Result<Value<'j>, E> {
+        Ok(Value::Number(number))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'j str) -> std::result::Result<Value<'j>, E> {
+        Ok(Value::Text(text.into()))
+    }
+
+    fn visit_str<E>(self, text: &str) -> std::result::Result<Value<'j>, E> {
+        Ok(Value::Text(text.to_owned().into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'j>>(mut self, mut list: A) -> std::result::Result<Value<'j>, A::Error> {
+        let mut values = Vec::new();
+        let mut index = 0_usize;
+        while let Some(value) = list.next_element_seed(self.at(Place::Within))? {
+            if self.place == Place::Tokens {
+                self.listed.push(index, value);
+            } else {
+                values.push(value);
+            }
+            index = index.saturating_add(1);
+        }
+        Ok(Value::List(values))
+    }
+
+    fn visit_map<A: MapAccess<'j>>(mut self, mut map: A) -> std::result::Result<Value<'j>, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(key) = map.next_key_seed(self.at(Place::Within))? {
+            let Value::Text(key) = key else { continue };
+            let tokens = self.place == Place::Top && key == TOKENS;
+            let place = if tokens { Place::Tokens } else { Place::Within };
+            pairs.push((key, map.next_value_seed(self.at(place))?));
+        }
+        Ok(Value::Object(pairs))
+    }
+}
+
+fn configuration(value: Value<'_>, listed: Listed) -> Result<PluginConfiguration> {
+    let names = ["version", "epoch", "revision", "settings", "scopes", TOKENS, "token_set", "report"];
+    let [version, epoch, revision, settings_, scopes_, tokens, token_set, report_] = fields(value, names)?;
+    let listed = |value: Value<'_>| value.list().map(|_| listed);
+    let configuration = PluginConfiguration {
+        version: version.wanted(whole)?,
+        epoch: epoch.read(Value::text)?.unwrap_or_default(),
+        revision: revision.wanted(Value::text)?,
+        settings: settings_.read(settings)?.unwrap_or_default(),
+        scopes: scopes_.read(scopes)?.unwrap_or_default(),
+        tokens: match tokens.read(listed)? {
+            Some(Listed { error: Some(error), .. }) => return Err(error),
+            Some(Listed { tokens, .. }) => Some(tokens),
+            None => None,
+        },
+        token_set: token_set.read(Value::text)?,
+        report: report_.read(report)?,
+    };
+    Ok(configuration)
+}
+
+fn settings(value: Value<'_>) -> Result<Settings> {
+    let [anonymous, password_auth, foreign, ips, paths, identity, forward, headers, prefixes] = fields(
+        value,
+        [
+            "anonymous",
+            "password_auth",
+            "foreign_credentials",
+            "allowed_ips",
+            "protected_paths",
+            "identity_headers",
+            "forward_authorization",
+            "token_headers",
+            "token_prefixes",
+        ],
+    )?;
+    let default = Settings::default();
+    Ok(Settings {
+        anonymous: anonymous.read(mode)?.unwrap_or(default.anonymous),
+        password_auth: password_auth.read(mode)?.unwrap_or(default.password_auth),
+        foreign_credentials: foreign.read(mode)?.unwrap_or(default.foreign_credentials),
+        allowed_ips: ips.read(Value::texts)?.unwrap_or(default.allowed_ips),
+        protected_paths: paths.read(Value::texts)?.unwrap_or(default.protected_paths),
+        identity_headers: identity.read(identity_headers)?.unwrap_or(default.identity_headers),
+        forward_authorization: forward.read(|value| value.flag())?.unwrap_or(default.forward_authorization),
+        token_headers: headers.read(Value::texts)?.unwrap_or(default.token_headers),
+        token_prefixes: prefixes.read(Value::texts)?.unwrap_or(default.token_prefixes),
+    })
+}
+
+fn mode(value: Value<'_>) -> Result<Mode> {
+    choice(value, Mode::NAMES)
+}
+
+fn identity_headers(value: Value<'_>) -> Result<IdentityHeaders> {
+    let [user, token_id] = fields(value, ["user", "token_id"])?;
+    let default = IdentityHeaders::default();
+    Ok(IdentityHeaders {
+        user: user.read(Value::text)?.unwrap_or(default.user),
+        token_id: token_id.read(Value::text)?.unwrap_or(default.token_id),
+    })
+}
+
+fn scopes(value: Value<'_>) -> Result<UniqueMap<Vec<ScopeRule>>> {
+    let mut scopes = UniqueMap::default();
+    for (name, value) in entries(value)? {
+        let rules = scope_rules(value).map_err(|error| error.within(&name))?;
+        scopes.0.insert(name, rules);
+    }
+    Ok(scopes)
+}
+
+fn scope_rules(value: Value<'_>) -> Result<Vec<ScopeRule>> {
+    let mut rules = Vec::new();
+    for (index, value) in value.list()?.into_iter().enumerate() {
+        rules.push(scope_rule(value).map_err(|error| error.within(&format!("[{index}]")))?);
+    }
+    Ok(rules)
+}
+
+fn scope_rule(value: Value<'_>) -> Result<ScopeRule> {
+    let [methods, paths] = fields(value, ["methods", "paths"])?;
+    Ok(ScopeRule { methods: methods.wanted(Value::texts)?, paths: paths.read(Value::texts)? })
+}
+
+fn token(value: Value<'_>) -> Result<Token> {
+    let names = ["id", "sha256", "user", "expires_at", "scope", "allowed_ips", "refuse"];
+    let [id, sha256, user, expires_at, scope, allowed_ips, refuse] = fields(value, names)?;
+    Ok(Token {
+        id: id.wanted(Value::text)?,
+        sha256: sha256.wanted(Value::text)?,
+        user: user.wanted(Value::text)?,
+        expires_at: expires_at.read(whole)?,
+        scope: scope.read(Value::text)?,
+        allowed_ips: allowed_ips.read(Value::texts)?.unwrap_or_default(),
+        refuse: refuse.read(|value| choice(value, StatedRefusal::NAMES))?,
+    })
+}
+
+fn report(value: Value<'_>) -> Result<Report> {
+    let [cluster, path, interval_ms] = fields(value, ["cluster", "path", "interval_ms"])?;
+    let default = Report::default();
+    Ok(Report {
+        cluster: cluster.read(Value::text)?.unwrap_or(default.cluster),
+        path: path.read(Value::text)?.unwrap_or(default.path),
+        interval_ms: interval_ms.read(whole)?.unwrap_or(default.interval_ms),
+    })
+}
+
+fn whole(value: Value<'_>) -> Result<Integer> {
+    value.whole().map(Integer)
+}
