@@ -47,6 +47,10 @@ impl Instance {
     /// # Errors
     /// The first field at fault, or a lack of memory; what was enforced before stays.
     pub fn offer(&mut self, source: &(impl Source + ?Sized)) -> Result<Offer, LoadError> {
+        self.consider(&source)
+    }
+
+    fn consider(&mut self, source: &dyn Source) -> Result<Offer, LoadError> {
         let draft = Draft::read(source)?;
         let offered = draft.version();
         if let Some(known) = self.newest.iter().find(|known| known.epoch == offered.epoch)

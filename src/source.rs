@@ -35,3 +35,14 @@ impl Source for [u8] {
         Ok(copy)
     }
 }
+
+/// So that any source can be handed on as `&dyn Source`: the code that reads configurations exists once.
+impl<S: Source + ?Sized> Source for &S {
+    fn size(&self) -> usize {
+        S::size(self)
+    }
+
+    fn read(&self, start: usize, len: usize) -> Result<Vec<u8>, ReadError> {
+        S::read(self, start, len)
+    }
+}

@@ -3,7 +3,6 @@
 //! What is told is told once: uses wait here until a report with them is acknowledged. A report that was not is sent
 //! again byte for byte with its sequence, by which the receiver knows what it has taken already.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 mod body;
@@ -34,7 +33,8 @@ const ANSWER_MARGIN_SECONDS: u64 = 5;
 /// about 120 (8 MiB). One report in flight adds its body, at most 1 MiB, and a second copy of it during the call.
 #[derive(Debug, Default)]
 pub struct Usage {
-    decisions: BTreeMap<&'static str, u64>,
+    /// By name, in order: a dozen at most, and the common ones are few.
+    decisions: Vec<(&'static str, u64)>,
     stale_revisions: u64,
     dropped: u64,
     failed_reports: u64,
@@ -121,8 +121,12 @@ impl Usage {
     /// Counts a decision by its name (`allow.token`, `refuse.credentials_unknown`, …). Allocates at most when a name
     /// comes for the first time.
     pub fn count(&mut self, decision: &'static str) {
-        let count = self.decisions.entry(decision).or_default();
-        *count = count.saturating_add(1);
+        if let Some((_, count)) = self.decisions.iter_mut().find(|(name, _)| *name == decision) {
+            *count = count.saturating_add(1);
+            return;
+        }
+        let behind = self.decisions.iter().take_while(|(name, _)| *name < decision).count();
+        self.decisions.insert(behind, (decision, 1));
     }
 
     /// Counts a push that was ignored because its revision is lower than the one enforced.
@@ -165,7 +169,7 @@ impl Usage {
 
     /// How often each decision was made since the VM started; those that were never made are left out.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.decisions.iter().map(|(name, count)| (*name, *count))
+        self.decisions.iter().copied()
     }
 
     /// The body (JSON) of the report that is to be sent now, if any: a new one when uses wait, when what is enforced is

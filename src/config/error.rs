@@ -19,11 +19,21 @@ pub struct ConfigError {
 impl ConfigError {
     /// An error at `field`. What is shown of either is safe for a log: one line, bounded, and without anything that
     /// could be a token.
-    pub fn new(field: impl Into<String>, problem: impl fmt::Display) -> Self {
-        Self { field: presentable(&field.into()), problem: presentable(&problem.to_string()) }
+    #[cold]
+    pub fn new(field: impl AsRef<str>, problem: impl fmt::Display) -> Self {
+        Self::of(field.as_ref(), &problem)
+    }
+
+    /// Not generic: errors are made in a hundred places.
+    #[cold]
+    #[inline(never)]
+    fn of(field: &str, problem: &dyn fmt::Display) -> Self {
+        Self { field: presentable(field), problem: presentable(&problem.to_string()) }
     }
 
     /// The same error, one level further out: `[3].sha256` within `tokens`.
+    #[cold]
+    #[inline(never)]
     #[must_use]
     pub fn within(mut self, outer: &str) -> Self {
         let joint = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
@@ -33,6 +43,7 @@ impl ConfigError {
 }
 
 /// One line of bounded length, with control characters escaped and long runs of letters and digits left out.
+#[inline(never)]
 fn presentable(text: &str) -> String {
     let mut shown = String::new();
     let mut run = String::new();

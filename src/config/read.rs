@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::ConfigError;
-use super::value::{Result, Value, choice, entries, fields};
+use super::value::{Fields, Result, Value, choice, entries};
 use super::wire::{
     IdentityHeaders, Integer, Mode, PluginConfiguration, Report, ScopeRule, Settings, StatedRefusal, Token,
     UniqueMap,
@@ -161,51 +161,53 @@ impl<'j> Visitor<'j> for Reader<'_> {
 
 fn configuration(value: Value<'_>, listed: Listed) -> Result<PluginConfiguration> {
     let names = ["version", "epoch", "revision", "settings", "scopes", TOKENS, "token_set", "report"];
-    let [version, epoch, revision, settings_, scopes_, tokens, token_set, report_] = fields(value, names)?;
-    let listed = |value: Value<'_>| value.list().map(|_| listed);
-    let configuration = PluginConfiguration {
-        version: version.wanted(whole)?,
-        epoch: epoch.read(Value::text)?.unwrap_or_default(),
-        revision: revision.wanted(Value::text)?,
-        settings: settings_.read(settings)?.unwrap_or_default(),
-        scopes: scopes_.read(scopes)?.unwrap_or_default(),
-        tokens: match tokens.read(listed)? {
-            Some(Listed { error: Some(error), .. }) => return Err(error),
-            Some(Listed { tokens, .. }) => Some(tokens),
-            None => None,
-        },
-        token_set: token_set.read(Value::text)?,
-        report: report_.read(report)?,
+    let mut fields = Fields::of(value, &names)?;
+    // Where a list stood there is an empty one now.
+    let tokens = match (fields.take(TOKENS, Value::list)?, listed.error) {
+        (Some(_), Some(error)) => return Err(error),
+        (Some(_), None) => Some(listed.tokens),
+        (None, _) => None,
     };
-    Ok(configuration)
+    Ok(PluginConfiguration {
+        version: fields.want("version", whole)?,
+        epoch: fields.take("epoch", Value::text)?.unwrap_or_default(),
+        revision: fields.want("revision", Value::text)?,
+        settings: fields.take("settings", settings)?.unwrap_or_default(),
+        scopes: fields.take("scopes", scopes)?.unwrap_or_default(),
+        tokens,
+        token_set: fields.take("token_set", Value::text)?,
+        report: fields.take("report", report)?,
+    })
 }
 
 fn settings(value: Value<'_>) -> Result<Settings> {
-    let [anonymous, password_auth, foreign, ips, paths, identity, forward, headers, prefixes] = fields(
-        value,
-        [
-            "anonymous",
-            "password_auth",
-            "foreign_credentials",
-            "allowed_ips",
-            "protected_paths",
-            "identity_headers",
-            "forward_authorization",
-            "token_headers",
-            "token_prefixes",
-        ],
-    )?;
+    let names = [
+        "anonymous",
+        "password_auth",
+        "foreign_credentials",
+        "allowed_ips",
+        "protected_paths",
+        "identity_headers",
+        "forward_authorization",
+        "token_headers",
+        "token_prefixes",
+    ];
+    let mut fields = Fields::of(value, &names)?;
     let default = Settings::default();
     Ok(Settings {
-        anonymous: anonymous.read(mode)?.unwrap_or(default.anonymous),
-        password_auth: password_auth.read(mode)?.unwrap_or(default.password_auth),
-        foreign_credentials: foreign.read(mode)?.unwrap_or(default.foreign_credentials),
-        allowed_ips: ips.read(Value::texts)?.unwrap_or(default.allowed_ips),
-        protected_paths: paths.read(Value::texts)?.unwrap_or(default.protected_paths),
-        identity_headers: identity.read(identity_headers)?.unwrap_or(default.identity_headers),
-        forward_authorization: forward.read(|value| value.flag())?.unwrap_or(default.forward_authorization),
-        token_headers: headers.read(Value::texts)?.unwrap_or(default.token_headers),
-        token_prefixes: prefixes.read(Value::texts)?.unwrap_or(default.token_prefixes),
+        anonymous: fields.take("anonymous", mode)?.unwrap_or(default.anonymous),
+        password_auth: fields.take("password_auth", mode)?.unwrap_or(default.password_auth),
+        foreign_credentials: fields.take("foreign_credentials", mode)?.unwrap_or(default.foreign_credentials),
+        allowed_ips: fields.take("allowed_ips", Value::texts)?.unwrap_or(default.allowed_ips),
+        protected_paths: fields.take("protected_paths", Value::texts)?.unwrap_or(default.protected_paths),
+        identity_headers: fields
+            .take("identity_headers", identity_headers)?
+            .unwrap_or(default.identity_headers),
+        forward_authorization: fields
+            .take("forward_authorization", Value::flag)?
+            .unwrap_or(default.forward_authorization),
+        token_headers: fields.take("token_headers", Value::texts)?.unwrap_or(default.token_headers),
+        token_prefixes: fields.take("token_prefixes", Value::texts)?.unwrap_or(default.token_prefixes),
     })
 }
 
@@ -214,17 +216,20 @@ fn mode(value: Value<'_>) -> Result<Mode> {
 }
 
 fn identity_headers(value: Value<'_>) -> Result<IdentityHeaders> {
-    let [user, token_id] = fields(value, ["user", "token_id"])?;
+    let mut fields = Fields::of(value, &["user", "token_id"])?;
     let default = IdentityHeaders::default();
     Ok(IdentityHeaders {
-        user: user.read(Value::text)?.unwrap_or(default.user),
-        token_id: token_id.read(Value::text)?.unwrap_or(default.token_id),
+        user: fields.take("user", Value::text)?.unwrap_or(default.user),
+        token_id: fields.take("token_id", Value::text)?.unwrap_or(default.token_id),
     })
 }
 
 fn scopes(value: Value<'_>) -> Result<UniqueMap<Vec<ScopeRule>>> {
     let mut scopes = UniqueMap::default();
     for (name, value) in entries(value)? {
+        if scopes.0.contains_key(&name) {
+            return Err(ConfigError::new("", format_args!("duplicate key `{name}`")));
+        }
         let rules = scope_rules(value).map_err(|error| error.within(&name))?;
         scopes.0.insert(name, rules);
     }
@@ -240,31 +245,34 @@ fn scope_rules(value: Value<'_>) -> Result<Vec<ScopeRule>> {
 }
 
 fn scope_rule(value: Value<'_>) -> Result<ScopeRule> {
-    let [methods, paths] = fields(value, ["methods", "paths"])?;
-    Ok(ScopeRule { methods: methods.wanted(Value::texts)?, paths: paths.read(Value::texts)? })
+    let mut fields = Fields::of(value, &["methods", "paths"])?;
+    Ok(ScopeRule {
+        methods: fields.want("methods", Value::texts)?,
+        paths: fields.take("paths", Value::texts)?,
+    })
 }
 
 fn token(value: Value<'_>) -> Result<Token> {
     let names = ["id", "sha256", "user", "expires_at", "scope", "allowed_ips", "refuse"];
-    let [id, sha256, user, expires_at, scope, allowed_ips, refuse] = fields(value, names)?;
+    let mut fields = Fields::of(value, &names)?;
     Ok(Token {
-        id: id.wanted(Value::text)?,
-        sha256: sha256.wanted(Value::text)?,
-        user: user.wanted(Value::text)?,
-        expires_at: expires_at.read(whole)?,
-        scope: scope.read(Value::text)?,
-        allowed_ips: allowed_ips.read(Value::texts)?.unwrap_or_default(),
-        refuse: refuse.read(|value| choice(value, StatedRefusal::NAMES))?,
+        id: fields.want("id", Value::text)?,
+        sha256: fields.want("sha256", Value::text)?,
+        user: fields.want("user", Value::text)?,
+        expires_at: fields.take("expires_at", whole)?,
+        scope: fields.take("scope", Value::text)?,
+        allowed_ips: fields.take("allowed_ips", Value::texts)?.unwrap_or_default(),
+        refuse: fields.take("refuse", |value| choice(value, StatedRefusal::NAMES))?,
     })
 }
 
 fn report(value: Value<'_>) -> Result<Report> {
-    let [cluster, path, interval_ms] = fields(value, ["cluster", "path", "interval_ms"])?;
+    let mut fields = Fields::of(value, &["cluster", "path", "interval_ms"])?;
     let default = Report::default();
     Ok(Report {
-        cluster: cluster.read(Value::text)?.unwrap_or(default.cluster),
-        path: path.read(Value::text)?.unwrap_or(default.path),
-        interval_ms: interval_ms.read(whole)?.unwrap_or(default.interval_ms),
+        cluster: fields.take("cluster", Value::text)?.unwrap_or(default.cluster),
+        path: fields.take("path", Value::text)?.unwrap_or(default.path),
+        interval_ms: fields.take("interval_ms", whole)?.unwrap_or(default.interval_ms),
     })
 }
 

@@ -7,8 +7,8 @@ use super::ConfigError;
 /// What a reader of the contract says, with the path of the field as far as it is known.
 pub(super) type Result<T> = std::result::Result<T, ConfigError>;
 
-/// One JSON value. Objects keep their fields as they were written, duplicates as well: [`fields`] and [`entries`]
-/// refuse them, and there is no other way into an object.
+/// One JSON value. Objects keep their fields as they were written, duplicates as well: [`Fields::of`] refuses them,
+/// and so does whoever collects [`entries`]; there is no other way into an object.
 pub(super) enum Value<'j> {
     Null,
     Bool(bool),
@@ -31,9 +31,9 @@ impl<'j> Value<'j> {
     }
 
     /// Whether it is `true`.
-    pub(super) fn flag(&self) -> Result<bool> {
+    pub(super) fn flag(self) -> Result<bool> {
         match self {
-            Self::Bool(flag) => Ok(*flag),
+            Self::Bool(flag) => Ok(flag),
             other => Err(other.is_not("a boolean")),
         }
     }
@@ -77,6 +77,7 @@ impl<'j> Value<'j> {
     }
 
     /// The error says what stands there, not with which content: it may be a secret.
+    #[cold]
     fn is_not(&self, expected: &str) -> ConfigError {
         let found = match self {
             Self::Null => "null",
@@ -95,83 +96,70 @@ impl<'j> Value<'j> {
     }
 }
 
-/// A field of an object: its name, and its value if the field is given.
-pub(super) struct Field<'j> {
-    name: &'static str,
-    value: Option<Value<'j>>,
-}
+/// The fields of an object.
+pub(super) struct Fields<'j>(Vec<(Cow<'j, str>, Value<'j>)>);
 
-impl<'j> Field<'j> {
-    /// Its value as `read` takes it; none if the field is not given.
-    pub(super) fn read<T>(self, read: impl FnOnce(Value<'j>) -> Result<T>) -> Result<Option<T>> {
-        let name = self.name;
-        self.value.map(read).transpose().map_err(|error| error.within(name))
-    }
-
-    /// Its value as `read` takes it. The field has to be given.
-    pub(super) fn wanted<T>(self, read: impl FnOnce(Value<'j>) -> Result<T>) -> Result<T> {
-        let name = self.name;
-        self.read(read)?.ok_or_else(|| ConfigError::new("", format_args!("missing field `{name}`")))
-    }
-}
-
-/// The fields of an object in the order of `names`, which are all that it may have. Each is given at most once.
-pub(super) fn fields<'j, const N: usize>(
-    value: Value<'j>,
-    names: [&'static str; N],
-) -> Result<[Field<'j>; N]> {
-    let mut fields = names.map(|name| Field { name, value: None });
-    fill(value, &mut fields)?;
-    Ok(fields)
-}
-
-fn fill<'j>(value: Value<'j>, fields: &mut [Field<'j>]) -> Result<()> {
-    for (key, value) in value.object()? {
-        let Some(field) = fields.iter_mut().find(|field| field.name == key) else {
-            return Err(unknown(&key, fields));
-        };
-        if field.value.is_some() {
-            return Err(ConfigError::new(key.as_ref(), format_args!("duplicate field `{key}`")));
+impl<'j> Fields<'j> {
+    /// Those of `value`, which may have `names` alone, and each at most once.
+    #[inline(never)]
+    pub(super) fn of(value: Value<'j>, names: &[&'static str]) -> Result<Self> {
+        let pairs = value.object()?;
+        for (place, (key, _)) in pairs.iter().enumerate() {
+            if !names.iter().any(|name| name == key) {
+                return Err(unknown(key, names));
+            }
+            if pairs.iter().take(place).any(|(earlier, _)| earlier == key) {
+                return Err(ConfigError::new(key.as_ref(), format_args!("duplicate field `{key}`")));
+            }
         }
-        field.value = Some(value);
+        Ok(Self(pairs))
     }
-    Ok(())
+
+    /// The value of a field as `read` takes it; none if the field is not given.
+    #[inline(never)]
+    pub(super) fn take<T>(&mut self, name: &str, read: fn(Value<'j>) -> Result<T>) -> Result<Option<T>> {
+        let Some(at) = self.0.iter().position(|(key, _)| key == name) else { return Ok(None) };
+        let (_, value) = self.0.swap_remove(at);
+        read(value).map(Some).map_err(|error| error.within(name))
+    }
+
+    /// The value of a field that has to be given.
+    #[inline(never)]
+    pub(super) fn want<T>(&mut self, name: &str, read: fn(Value<'j>) -> Result<T>) -> Result<T> {
+        self.take(name, read)?.ok_or_else(|| ConfigError::new("", format_args!("missing field `{name}`")))
+    }
 }
 
-fn unknown(key: &str, fields: &[Field<'_>]) -> ConfigError {
-    let known: Vec<&str> = fields.iter().map(|field| field.name).collect();
-    let problem = format_args!("unknown field `{key}`, expected one of {}", in_ticks(&known));
+#[cold]
+fn unknown(key: &str, names: &[&str]) -> ConfigError {
+    let problem = format_args!("unknown field `{key}`, expected one of `{}`", names.join("`, `"));
     ConfigError::new(key, problem)
 }
 
-/// The entries of an object with free keys, in their order, each key once.
-pub(super) fn entries<'j>(value: Value<'j>) -> Result<Vec<(String, Value<'j>)>> {
-    let mut entries: Vec<(String, Value<'j>)> =
-        value.object()?.into_iter().map(|(key, value)| (key.into_owned(), value)).collect();
-    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-    for pair in entries.windows(2) {
-        if let [(one, _), (other, _)] = pair
-            && one == other
-        {
-            return Err(ConfigError::new("", format_args!("duplicate key `{one}`")));
-        }
-    }
-    Ok(entries)
+/// The entries of an object with free keys, as they were written: whoever collects them refuses duplicates.
+pub(super) fn entries<'j>(value: Value<'j>) -> Result<impl Iterator<Item = (String, Value<'j>)>> {
+    Ok(value.object()?.into_iter().map(|(key, value)| (key.into_owned(), value)))
 }
 
 /// The one of `choices` that the text names.
 pub(super) fn choice<T: Copy>(value: Value<'_>, choices: &[(&'static str, T)]) -> Result<T> {
-    let names = || in_ticks(&choices.iter().map(|(name, _)| *name).collect::<Vec<_>>());
-    match &value {
-        Value::Text(text) => {
-            choices.iter().find(|(name, _)| name == text).map(|(_, choice)| *choice).ok_or_else(|| {
-                ConfigError::new("", format_args!("invalid value: {text:?}, expected one of {}", names()))
-            })
-        }
-        other => Err(other.is_not(&format!("one of {}", names()))),
-    }
+    let found = match &value {
+        Value::Text(text) => choices.iter().find(|(name, _)| name == text),
+        _ => None,
+    };
+    found.map(|(_, choice)| *choice).ok_or_else(|| {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        not_among(&value, &names)
+    })
 }
 
-fn in_ticks(names: &[&str]) -> String {
-    format!("`{}`", names.join("`, `"))
+#[cold]
+fn not_among(value: &Value<'_>, names: &[&str]) -> ConfigError {
+    let expected = format!("one of `{}`", names.join("`, `"));
+    match value {
+        Value::Text(text) => {
+            ConfigError::new("", format_args!("invalid value: {text:?}, expected {expected}"))
+        }
+        other => other.is_not(&expected),
+    }
 }

@@ -2,7 +2,7 @@
 
 mod tokens;
 
-use std::collections::{BTreeMap, HashSet, TryReserveError};
+use std::collections::{BTreeMap, TryReserveError};
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -107,7 +107,7 @@ impl Draft {
     ///
     /// # Errors
     /// The first field at fault, or the bytes could not be read.
-    pub fn read(source: &(impl Source + ?Sized)) -> Result<Self, LoadError> {
+    pub fn read(source: &dyn Source) -> Result<Self, LoadError> {
         if source.size() > MAX_BYTES {
             let problem = format_args!("a configuration has at most {MAX_BYTES} bytes");
             return Err(ConfigError::new("", problem).into());
@@ -135,7 +135,7 @@ impl Draft {
             (None, Some(text)) => {
                 let within = |error: LoadError| error.within("token_set");
                 let bytes = STANDARD.decode(text).map_err(|error| ConfigError::new("token_set", error))?;
-                let manifest = Manifest::read(bytes.as_slice()).map_err(within)?;
+                let manifest = Manifest::read(&bytes.as_slice() as &dyn Source).map_err(within)?;
                 if !manifest.json.is_empty() {
                     return Err(ConfigError::new("token_set", "its own JSON part has to be empty").into());
                 }
@@ -160,7 +160,7 @@ impl Draft {
     ///
     /// # Errors
     /// The first field at fault, or the bytes could not be read. The configuration is then refused whole.
-    pub fn finish(self, source: &(impl Source + ?Sized), held: &mut Held) -> Result<Policy, LoadError> {
+    pub fn finish(self, source: &dyn Source, held: &mut Held) -> Result<Policy, LoadError> {
         let Self { mut policy, tokens } = self;
         let scopes: Vec<&str> = policy.scopes.iter().map(|(name, _)| name.as_str()).collect();
         policy.table = match tokens {
@@ -169,7 +169,8 @@ impl Draft {
                 tokens::parse_tokens(&tokens, &scopes)?
             }
             Tokens::Set(bytes, manifest) => {
-                manifest.table(bytes.as_slice(), &scopes, held).map_err(|error| error.within("token_set"))?
+                let source: &dyn Source = &bytes.as_slice();
+                manifest.table(source, &scopes, held).map_err(|error| error.within("token_set"))?
             }
             Tokens::Compact(manifest) => manifest.table(source, &scopes, held)?,
         };
@@ -183,8 +184,8 @@ impl Policy {
     /// # Errors
     /// The first field at fault. The configuration is then refused whole.
     pub fn parse(bytes: &[u8]) -> Result<Self, ConfigError> {
-        Draft::read(bytes)
-            .and_then(|draft| draft.finish(bytes, &mut Held::default()))
+        Draft::read(&bytes)
+            .and_then(|draft| draft.finish(&bytes, &mut Held::default()))
             .map_err(LoadError::into_content)
     }
 
@@ -194,7 +195,7 @@ impl Policy {
     /// The first field at fault.
     pub fn from_wire(configuration: PluginConfiguration) -> Result<Self, ConfigError> {
         Draft::of_json(configuration)
-            .and_then(|draft| draft.finish([].as_slice(), &mut Held::default()))
+            .and_then(|draft| draft.finish(&[].as_slice(), &mut Held::default()))
             .map_err(LoadError::into_content)
     }
 
@@ -272,15 +273,21 @@ fn parse_list<T: FromStr<Err: Display>>(
     if !(least..=most).contains(&texts.len()) {
         return Err(ConfigError::new(field, format_args!("a list of {least} to {most} entries is wanted")));
     }
-    texts.iter().enumerate().map(|(index, text)| parse_at(&format!("{field}[{index}]"), text)).collect()
+    let mut parsed = Vec::with_capacity(texts.len());
+    for (index, text) in texts.iter().enumerate() {
+        let at = |error: T::Err| ConfigError::new(format!("{field}[{index}]"), error);
+        parsed.push(text.parse().map_err(at)?);
+    }
+    Ok(parsed)
 }
 
 fn no_duplicates(field: &str, texts: &[String]) -> Result<(), ConfigError> {
-    let mut seen = HashSet::new();
-    match texts.iter().position(|text| !seen.insert(text)) {
-        Some(index) => Err(ConfigError::new(format!("{field}[{index}]"), "stands in the list twice")),
-        None => Ok(()),
+    for (index, text) in texts.iter().enumerate() {
+        if texts.iter().take(index).any(|earlier| earlier == text) {
+            return Err(ConfigError::new(format!("{field}[{index}]"), "stands in the list twice"));
+        }
     }
+    Ok(())
 }
 
 fn parse_allow_list(texts: &[String]) -> Result<AllowList, ConfigError> {

@@ -1,5 +1,7 @@
 //! The tokens of a plugin configuration's JSON → the table.
 
+use std::collections::HashMap;
+
 use super::{LoadError, MAX_TOKEN_IPS, MAX_TOKENS, parse_at, parse_list};
 use crate::address::{self, Range};
 use crate::compact::check_all_ids;
@@ -15,21 +17,49 @@ pub(super) fn parse_tokens(tokens: &[wire::Token], scopes: &[&str]) -> Result<Ta
     rows.try_reserve_exact(tokens.len())?;
     for (index, token) in tokens.iter().enumerate() {
         let row = parse_token(token, scopes).map_err(|error| error.within(&format!("tokens[{index}]")))?;
-        rows.push((row, index));
+        rows.push(row);
     }
-    rows.sort_unstable_by_key(|(row, index)| (row.digest, *index));
-    for pair in rows.windows(2) {
-        if let [(one, _), (other, index)] = pair
-            && one.digest == other.digest
-        {
-            let field = format!("tokens[{index}].sha256");
-            return Err(ConfigError::new(field, "another token has the same digest").into());
-        }
-    }
-    let rows: Vec<Row<'_>> = rows.into_iter().map(|(row, _)| row).collect();
+    sort(&mut rows)?;
     let table = build(&rows)?;
     check_all_ids(&table).map_err(|error| name_the_second(error, tokens))?;
     Ok(table)
+}
+
+/// Puts rows in the order of their digests, of which none may stand twice. What is sorted is a list of places: rows are
+/// large, and so would be the code that moves them.
+fn sort(rows: &mut [Row<'_>]) -> Result<(), LoadError> {
+    let mut order: Vec<(u64, u32)> = Vec::new();
+    order.try_reserve_exact(rows.len())?;
+    order.extend(rows.iter().zip(0_u32..).map(|(row, place)| (row.digest.leading(), place)));
+    let digest = |place: u32| rows.get(place as usize).map(|row| row.digest);
+    order.sort_unstable_by(|(one, here), (other, there)| {
+        one.cmp(other).then_with(|| (digest(*here), here).cmp(&(digest(*there), there)))
+    });
+    for pair in order.windows(2) {
+        if let [(_, one), (_, other)] = pair
+            && digest(*one) == digest(*other)
+        {
+            let field = format!("tokens[{other}].sha256");
+            return Err(ConfigError::new(field, "another token has the same digest").into());
+        }
+    }
+    move_to(rows, order);
+    Ok(())
+}
+
+/// Moves to each place the row that `order` names for it, along the cycles in which they have changed places.
+fn move_to(rows: &mut [Row<'_>], mut order: Vec<(u64, u32)>) {
+    for start in 0..order.len() {
+        let mut place = start;
+        while let Some((_, from)) = order.get_mut(place) {
+            let from = std::mem::replace(from, u32::try_from(place).unwrap_or(u32::MAX)) as usize;
+            if from == start {
+                break;
+            }
+            rows.swap(place, from);
+            place = from;
+        }
+    }
 }
 
 fn build(rows: &[Row<'_>]) -> Result<Table, ConfigError> {
@@ -46,8 +76,9 @@ fn build(rows: &[Row<'_>]) -> Result<Table, ConfigError> {
 /// The error says that an id stands twice; in a list it can also say where.
 fn name_the_second(error: LoadError, tokens: &[wire::Token]) -> LoadError {
     let LoadError::Content(error) = error else { return error };
-    let mut seen = std::collections::HashSet::new();
-    let second = tokens.iter().position(|token| !seen.insert(token.id.as_str()));
+    // A map as they are used for building chunks: a set would be further code.
+    let mut seen: HashMap<&str, u32> = HashMap::new();
+    let second = tokens.iter().position(|token| seen.insert(&token.id, 0).is_some());
     let field = second.map_or(error.field.clone(), |index| format!("tokens[{index}].id"));
     ConfigError::new(field, error.problem).into()
 }
