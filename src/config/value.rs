@@ -118,16 +118,27 @@ impl<'j> Fields<'j> {
     /// The value of a field as `read` takes it; none if the field is not given.
     #[inline(never)]
     pub(super) fn take<T>(&mut self, name: &str, read: fn(Value<'j>) -> Result<T>) -> Result<Option<T>> {
-        let Some(at) = self.0.iter().position(|(key, _)| key == name) else { return Ok(None) };
-        let (_, value) = self.0.swap_remove(at);
-        read(value).map(Some).map_err(|error| error.within(name))
+        match self.remove(name) {
+            Some(value) => read(value).map(Some).map_err(|error| error.within(name)),
+            None => Ok(None),
+        }
     }
 
     /// The value of a field that has to be given.
-    #[inline(never)]
     pub(super) fn want<T>(&mut self, name: &str, read: fn(Value<'j>) -> Result<T>) -> Result<T> {
-        self.take(name, read)?.ok_or_else(|| ConfigError::new("", format_args!("missing field `{name}`")))
+        self.take(name, read)?.ok_or_else(|| missing(name))
     }
+
+    #[inline(never)]
+    fn remove(&mut self, name: &str) -> Option<Value<'j>> {
+        let at = self.0.iter().position(|(key, _)| key == name)?;
+        Some(self.0.swap_remove(at).1)
+    }
+}
+
+#[cold]
+fn missing(name: &str) -> ConfigError {
+    ConfigError::new("", format_args!("missing field `{name}`"))
 }
 
 #[cold]
