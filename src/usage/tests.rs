@@ -59,6 +59,15 @@ fn uses(report: &Value) -> &Vec<Value> {
 }
 
 #[test]
+fn names_are_told_whatever_they_are_written_in() {
+    let name = "a\"b\\c/\n\u{1}\u{7f}\u{2028}ü\u{1f600}";
+    let identity = Identity { node_id: name, cluster: "", instance: name, ..IDENTITY };
+    let report = read(&serving().next_report(&identity, None, NOW).unwrap());
+    assert_eq!(report["node"], json!({"id": name, "cluster": ""}));
+    assert_eq!(report["instance"], name);
+}
+
+#[test]
 fn a_report_is_written_as_documented() {
     let mut usage = serving();
     usage.count("refuse.token_expired");

@@ -273,6 +273,15 @@ fn an_expiry_may_be_the_last_second_of_year_9999() {
     assert!(parse(&last).is_err());
 }
 
+#[test]
+fn the_error_is_that_of_the_text_before_that_of_a_token_before_that_of_a_field() {
+    let broken = full().to_string().replace("\"fred\"", "7").replace("\"version\":1", "\"version\":2");
+    let error = |text: &str| Policy::parse(text.as_bytes()).expect_err(text).to_string();
+    assert!(error(&broken).starts_with("tokens[0].user: invalid type: a number, expected a string"));
+    let cut = error(&broken[..broken.len() - 1]);
+    assert!(cut.starts_with("EOF while parsing an object at line 1 column "), "{cut}");
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {

@@ -125,3 +125,46 @@ fn parse_expiry(Integer(seconds): Integer) -> Result<u64, ConfigError> {
     }
     Ok(seconds)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use crate::policy::Policy;
+    use crate::token::Digest;
+
+    proptest! {
+        #[test]
+        fn tokens_may_stand_in_any_order_and_their_digests_may_begin_alike(
+            digests in proptest::collection::hash_set((0_u8..3, 0_u8..3, any::<u8>()), 1..200),
+        ) {
+            let digests: Vec<[u8; 32]> = digests
+                .into_iter()
+                .map(|(first, eighth, last)| {
+                    let mut digest = [0; 32];
+                    (digest[0], digest[7], digest[31]) = (first, eighth, last);
+                    digest
+                })
+                .collect();
+            let token = |(index, digest): (usize, &[u8; 32])| {
+                json!({"id": index.to_string(), "sha256": hex::encode(digest), "user": "fred"})
+            };
+            let mut tokens: Vec<serde_json::Value> = digests.iter().enumerate().map(token).collect();
+            let parse = |tokens: &[serde_json::Value]| {
+                Policy::parse(json!({"version": 1, "revision": "1", "tokens": tokens}).to_string().as_bytes())
+            };
+            let policy = parse(&tokens).unwrap();
+            prop_assert_eq!(policy.tokens(), digests.len());
+            for (index, digest) in digests.iter().enumerate() {
+                let entry = policy.table().find(&Digest::from_bytes(*digest));
+                prop_assert_eq!(entry.map(|entry| entry.id.to_owned()), Some(index.to_string()));
+            }
+            let mut second = tokens[0].clone();
+            second["id"] = json!("second");
+            tokens.push(second);
+            let error = parse(&tokens).expect_err("one digest twice").to_string();
+            prop_assert!(error.starts_with(&format!("tokens[{}].sha256: ", digests.len())), "{error}");
+        }
+    }
+}
