@@ -7,7 +7,7 @@ use gatepass::config::wire::PluginConfiguration;
 use gatepass::policy::Policy;
 
 use crate::configuration::is_presentable;
-use crate::oracle::crc32;
+use crate::oracle::xxh32;
 
 /// What stands around an input that is taken for a chunk.
 const SETTINGS: &[u8] = br#"{"version":1,"revision":"17","scopes":{"ci":[{"methods":["POST"]}]}}"#;
@@ -70,7 +70,7 @@ fn sealed(bytes: &[u8]) -> Option<Vec<u8>> {
         let rows = chunk.first_chunk().map_or(0, |rows| u32::from(u16::from_le_bytes(*rows)));
         put(&mut sealed, place + 32, u32::try_from(len).ok()?);
         put(&mut sealed, place + 36, rows);
-        put(&mut sealed, place + 40, crc32(chunk));
+        put(&mut sealed, place + 40, xxh32(chunk));
         (at, tokens) = (at + len, tokens + rows);
     }
     put(&mut sealed, 20, tokens);
@@ -88,7 +88,7 @@ fn around(chunk: &[u8]) -> Vec<u8> {
     }
     bytes.extend_from_slice(SETTINGS);
     bytes.extend_from_slice(&[0; 32]);
-    for number in [length(chunk), rows, crc32(chunk)] {
+    for number in [length(chunk), rows, xxh32(chunk)] {
         bytes.extend_from_slice(&number.to_le_bytes());
     }
     let chunks = bytes.len();
@@ -99,7 +99,7 @@ fn around(chunk: &[u8]) -> Vec<u8> {
 
 fn seal_head(bytes: &mut [u8], chunks: usize) {
     let covered = [&bytes[..HEAD - 4], &bytes[HEAD..chunks]].concat();
-    put(bytes, HEAD - 4, crc32(&covered));
+    put(bytes, HEAD - 4, xxh32(&covered));
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<usize> {

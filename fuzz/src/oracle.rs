@@ -17,6 +17,37 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     !crc
 }
 
+/// XXH32 with seed 0, as its specification says it.
+pub fn xxh32(bytes: &[u8]) -> u32 {
+    const PRIMES: [u32; 5] = [0x9e37_79b1, 0x85eb_ca77, 0xc2b2_ae3d, 0x27d4_eb2f, 0x1656_67b1];
+    let lane = |four: &[u8]| u32::from_le_bytes(four.try_into().expect("four bytes"));
+    let (stripes, rest) = bytes.split_at(bytes.len() / 16 * 16);
+    let mut sum = PRIMES[4];
+    if !stripes.is_empty() {
+        let mut lanes = [PRIMES[0].wrapping_add(PRIMES[1]), PRIMES[1], 0, 0_u32.wrapping_sub(PRIMES[0])];
+        for (index, four) in stripes.chunks(4).enumerate() {
+            let taken = lanes[index % 4].wrapping_add(lane(four).wrapping_mul(PRIMES[1]));
+            lanes[index % 4] = taken.rotate_left(13).wrapping_mul(PRIMES[0]);
+        }
+        sum = lanes
+            .iter()
+            .zip([1, 7, 12, 18])
+            .fold(0, |sum: u32, (lane, bits)| sum.wrapping_add(lane.rotate_left(bits)));
+    }
+    sum = sum.wrapping_add(bytes.len() as u32);
+    let (fours, ones) = rest.split_at(rest.len() / 4 * 4);
+    for four in fours.chunks(4) {
+        sum = sum.wrapping_add(lane(four).wrapping_mul(PRIMES[2])).rotate_left(17).wrapping_mul(PRIMES[3]);
+    }
+    for one in ones {
+        sum =
+            sum.wrapping_add(u32::from(*one).wrapping_mul(PRIMES[4])).rotate_left(11).wrapping_mul(PRIMES[0]);
+    }
+    sum = (sum ^ (sum >> 15)).wrapping_mul(PRIMES[1]);
+    sum = (sum ^ (sum >> 13)).wrapping_mul(PRIMES[2]);
+    sum ^ (sum >> 16)
+}
+
 /// Whether `bytes` is one whole token of this prefix: its shape and a right checksum.
 pub fn is_token(bytes: &[u8], prefix: &str) -> bool {
     let Some(body) = bytes.strip_prefix(prefix.as_bytes()) else { return false };
@@ -157,6 +188,12 @@ mod tests {
         }
         assert!(!holds_token(&encoded[..encoded.len() - 8], "gp_") && !holds_token(b"", "gp_"));
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926, "the check value of CRC-32/ISO-HDLC");
+    }
+
+    #[test]
+    fn checksums_as_in_the_specification_of_xxh32() {
+        assert_eq!((xxh32(b""), xxh32(b"123456789")), (0x02cc_5d05, 0x937b_ad67));
+        assert_eq!(xxh32(b"Nobody inspects the spammish repetition"), 0xe229_3b2f);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{FORMAT, HEAD, LISTED, MAGIC, MAX_CHUNKS};
+use super::{Checksum, FORMAT, HEAD, LISTED, MAGIC, MAX_CHUNKS};
 use crate::config::ConfigError;
 use crate::policy::{LoadError, MAX_BYTES, MAX_TOKEN_IPS, MAX_TOKENS};
 use crate::source::Source;
@@ -84,10 +84,10 @@ impl Manifest {
             return Err(damaged("the configuration ends before its list of chunks does"));
         }
         let mut json = source.read(HEAD, json_len.saturating_add(list_len))?;
-        let mut found = crc32fast::Hasher::new();
+        let mut found = Checksum::default();
         found.update(head.get(..HEAD.saturating_sub(4)).unwrap_or_default());
         found.update(&json);
-        if found.finalize() as usize != checksum {
+        if found.get() as usize != checksum {
             return Err(damaged("the checksum of head, settings and list of chunks is wrong"));
         }
         let list = json.split_off(json_len);
@@ -231,7 +231,7 @@ impl Listed {
             return Err(ConfigError::new("", "lies beyond the configuration's end").into());
         }
         let bytes = source.read(at, self.len)?;
-        if crc32fast::hash(&bytes) != self.checksum {
+        if Checksum::of(&bytes) != self.checksum {
             return Err(ConfigError::new("", "its checksum is wrong").into());
         }
         let chunk = Chunk::parse(shared(&bytes)?)

@@ -202,7 +202,7 @@ fn sealed(bytes: &[u8]) -> Vec<u8> {
         let len = number(place + 32);
         let chunk = &bytes[at..at + len];
         sealed[place..place + 32].copy_from_slice(&Sha256::digest(chunk));
-        sealed[place + 40..place + 44].copy_from_slice(&crc32fast::hash(chunk).to_le_bytes());
+        sealed[place + 40..place + 44].copy_from_slice(&Checksum::of(chunk).to_le_bytes());
         at += len;
     }
     seal_head(&mut sealed, list + count * LISTED);
@@ -211,10 +211,10 @@ fn sealed(bytes: &[u8]) -> Vec<u8> {
 
 /// Makes the checksum of head, JSON and list right.
 fn seal_head(bytes: &mut [u8], end_of_list: usize) {
-    let mut checksum = crc32fast::Hasher::new();
+    let mut checksum = Checksum::default();
     checksum.update(&bytes[..24]);
     checksum.update(&bytes[HEAD..end_of_list]);
-    bytes[24..28].copy_from_slice(&checksum.finalize().to_le_bytes());
+    bytes[24..28].copy_from_slice(&checksum.get().to_le_bytes());
 }
 
 #[test]

@@ -85,7 +85,9 @@ fn ten_minutes_without_a_control_plane_cost_no_request_and_lose_no_use() {
 
     sent += (before.len() + during.len()) as u64;
     wait::until("all of it to be told", || (told(&control) == sent).then_some(()));
-    wait::until("nothing to wait", || (envoy.stat("wasmcustom.gatepass.pending_uses") == Some(0)).then_some(()));
+    wait::until("nothing to wait", || {
+        (envoy.stat("wasmcustom.gatepass.pending_uses") == Some(0)).then_some(())
+    });
     assert_eq!(envoy.stat("wasmcustom.gatepass.dropped_uses").unwrap_or(0), 0);
     for (token, earlier) in tokens.iter().zip(&earlier) {
         assert!(used(&control, token) > *earlier, "{}: last used {earlier:?}, before the outage", token.id);

@@ -1,4 +1,5 @@
 use std::fs::{self, File};
+use std::hash::Hasher as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Output, Stdio};
 
@@ -167,10 +168,10 @@ fn inspect_finds_a_chunk_under_a_wrong_name() {
     fs::write(&file, &bytes).unwrap();
     assert!(fails().1.contains("checksum"), "damaged on its way");
     // By somebody who computes checksums.
-    let mut checksum = crc32fast::Hasher::new();
-    checksum.update(&sealed[..compact::HEAD - 4]);
-    checksum.update(&sealed[compact::HEAD..list + listed]);
-    bytes[compact::HEAD - 4..compact::HEAD].copy_from_slice(&checksum.finalize().to_le_bytes());
+    let mut checksum = twox_hash::XxHash32::with_seed(0);
+    checksum.write(&sealed[..compact::HEAD - 4]);
+    checksum.write(&sealed[compact::HEAD..list + listed]);
+    bytes[compact::HEAD - 4..compact::HEAD].copy_from_slice(&checksum.finish_32().to_le_bytes());
     fs::write(&file, &bytes).unwrap();
     let (said, error) = fails();
     assert!(said.contains("names     wrong\n") && error.contains("chunks[1]: "), "{said} {error}");
