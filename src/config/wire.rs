@@ -1,6 +1,6 @@
 //! The JSON of the plugin configuration, as it is written. Unknown fields, duplicate keys, arrays in an object's place
-//! and `null` are errors. [`super::read`] reads it; what also stands in other JSON, such as the control plane's settings,
-//! can be read by itself and is as strict there.
+//! and `null` are errors. [`PluginConfiguration::from_json`] reads it. What also stands in other JSON, such as the control
+//! plane's settings, can be read by itself, and is as strict there.
 
 use serde::{Deserialize, Serialize};
 
