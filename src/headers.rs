@@ -113,7 +113,14 @@ impl HeaderName {
 
 /// Whether two names are alike once folded.
 pub fn same(one: &str, other: &str) -> bool {
-    one.len() == other.len() && one.bytes().map(fold).eq(other.bytes().map(fold))
+    one.len() == other.len() && starts_alike(one, other)
+}
+
+/// Whether `name` is this one, in any case, and nothing is folded.
+#[inline(always)]
+pub(crate) fn is_named(name: &str, known: &str) -> bool {
+    // Most names are ruled out by their length alone, many times a request.
+    name.len() == known.len() && name.eq_ignore_ascii_case(known)
 }
 
 /// Whether `name` is one of ours, `x-gatepass-*`, once folded.
@@ -122,9 +129,20 @@ pub fn is_own(name: &str) -> bool {
 }
 
 fn starts_with(name: &str, folded: &str) -> bool {
-    name.len() >= folded.len() && name.bytes().map(fold).zip(folded.bytes()).all(|(a, b)| a == b)
+    name.len() >= folded.len() && starts_alike(name, folded)
 }
 
+/// Whether the shorter one is the beginning of the other, once both are folded.
+fn starts_alike(one: &str, other: &str) -> bool {
+    for (a, b) in one.as_bytes().iter().zip(other.as_bytes()) {
+        if fold(*a) != fold(*b) {
+            return false;
+        }
+    }
+    true
+}
+
+#[inline(always)]
 fn fold(b: u8) -> u8 {
     if b.is_ascii_alphanumeric() { b.to_ascii_lowercase() } else { b'-' }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::authorization::trim;
-use crate::headers::same;
+use crate::headers::{is_named, same};
 use crate::path;
 
 /// One header: name and raw value. Pseudo-headers (RFC 9113 §8.3) are among them.
@@ -41,7 +41,7 @@ impl<'a> Request<'a> {
 
     /// The values of the header `name`, given in lower case.
     pub fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.headers().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.headers().filter(move |(n, _)| is_named(n, name)).map(|(_, value)| value)
     }
 
     /// The method (`:method`).

@@ -198,8 +198,10 @@ fn starts_with_token(value: &[u8], prefix: &Prefix) -> bool {
     let Some(body) = value.strip_prefix(prefix.0.as_bytes()).and_then(|rest| rest.get(..BODY_LEN)) else {
         return false;
     };
-    if !body.iter().all(u8::is_ascii_alphanumeric) {
-        return false;
+    for b in body {
+        if !b.is_ascii_alphanumeric() {
+            return false;
+        }
     }
     let Some((_, sum)) = body.split_at_checked(SECRET_LEN) else { return false };
     let signed_len = prefix.0.len().saturating_add(SECRET_LEN);
@@ -222,11 +224,12 @@ fn checksum(signed: &[u8]) -> [u8; CHECKSUM_LEN] {
 
 /// CRC-32 of IEEE 802.3, a byte at a time: for the 35 bytes of a token the tables of a quicker way are only larger.
 fn crc32(bytes: &[u8]) -> u32 {
-    let step = |sum: u32, byte: &u8| {
+    let mut sum = u32::MAX;
+    for byte in bytes {
         let [low, ..] = sum.to_le_bytes();
-        (sum >> 8) ^ REMAINDERS.get(usize::from(low ^ byte)).copied().unwrap_or_default()
-    };
-    !bytes.iter().fold(u32::MAX, step)
+        sum = (sum >> 8) ^ REMAINDERS.get(usize::from(low ^ byte)).copied().unwrap_or_default();
+    }
+    !sum
 }
 
 /// What each byte leaves after division by the polynomial 0x04C11DB7, bits reversed.

@@ -188,7 +188,7 @@ struct Names<'b> {
     next: usize,
     misses: usize,
     /// Made when so many were not the next one that it pays.
-    all: HashMap<&'b ChunkName, usize>,
+    all: HashMap<&'b [u8], u32>,
 }
 
 impl<'b> Names<'b> {
@@ -207,9 +207,10 @@ impl<'b> Names<'b> {
             self.held.iter().position(|held| held == name)
         } else {
             if self.all.is_empty() {
-                self.all = self.held.iter().enumerate().map(|(place, name)| (name, place)).collect();
+                let names = self.held.iter().map(ChunkName::as_slice);
+                self.all = names.zip(0..).collect();
             }
-            self.all.get(name).copied()
+            self.all.get(name.as_slice()).map(|place| *place as usize)
         };
         if let Some(place) = place {
             self.next = place.saturating_add(1);

@@ -1,7 +1,7 @@
 //! Where credentials stand in a request, and which entry they name.
 
 use crate::authorization::{self, Authorization, UserPass, trim};
-use crate::headers::same;
+use crate::headers::{is_named, same};
 use crate::policy::Policy;
 use crate::request::Request;
 use crate::table::Entry;
@@ -33,11 +33,7 @@ impl<'a> Presented<'a> {
         if found.next().is_some() {
             return Self::Malformed;
         }
-        if name.eq_ignore_ascii_case(AUTHORIZATION) {
-            Self::read_authorization(raw)
-        } else {
-            Self::read_token(raw)
-        }
+        if is_named(name, AUTHORIZATION) { Self::read_authorization(raw) } else { Self::read_token(raw) }
     }
 
     fn read_authorization(raw: &'a [u8]) -> Self {
@@ -89,7 +85,7 @@ fn credential_headers<'a>(
 }
 
 fn is_credential_header(policy: &Policy, name: &str) -> bool {
-    name.eq_ignore_ascii_case(AUTHORIZATION) || policy.token_headers.iter().any(|header| header.matches(name))
+    is_named(name, AUTHORIZATION) || policy.token_headers.iter().any(|header| header.matches(name))
 }
 
 /// The names of the headers that carry credentials.

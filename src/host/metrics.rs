@@ -1,18 +1,21 @@
 //! What the filter tells the proxy's statistics. Decisions are counted in the VM and told on every tick: a call out of
 //! the VM for each request would cost more than the look-up.
 
-use std::collections::HashMap;
-
 use super::abi::{self, Metric};
 use crate::policy::Policy;
 use crate::usage::Usage;
 
-/// Numbers of the filter's metrics, and how much of each counter has been told. A metric that the host does not define
-/// is not counted; requests do not depend on it.
+/// The filter's metrics, some two dozen. One that the host does not define is not counted; requests do not depend on it.
 #[derive(Default)]
 pub(super) struct Metrics {
-    ids: HashMap<String, Option<u32>>,
-    told: HashMap<String, u64>,
+    known: Vec<Known>,
+}
+
+struct Known {
+    name: String,
+    id: Option<u32>,
+    /// How much of what is counted here the host has been told.
+    told: u64,
 }
 
 impl Metrics {
@@ -47,43 +50,46 @@ impl Metrics {
         self.raise_to("gatepass.failed_reports", usage.failed_reports());
         // A gauge is one number for all workers of the proxy: each adds its own part to it.
         let pending = usage.pending() as u64;
-        let told = self.told.insert("gatepass.pending_uses".to_owned(), pending).unwrap_or(0);
-        if pending != told
-            && let Some(id) = self.id(Metric::Gauge, "gatepass.pending_uses")
-        {
+        let Some(known) = self.known(Metric::Gauge, "gatepass.pending_uses") else { return };
+        let told = std::mem::replace(&mut known.told, pending);
+        if let (Some(id), true) = (known.id, pending != told) {
             abi::shift_metric(id, pending, told);
         }
     }
 
     fn raise_to(&mut self, name: &str, count: u64) {
-        let told = self.told.get(name).copied().unwrap_or(0);
-        if count > told {
-            self.told.insert(name.to_owned(), count);
-            self.increment(name, count.saturating_sub(told));
+        // Not defined before there is something to tell.
+        if count > 0
+            && let Some(known) = self.known(Metric::Counter, name)
+        {
+            let more = count.saturating_sub(known.told);
+            known.told = count;
+            if let (Some(id), true) = (known.id, more > 0) {
+                abi::increment_metric(id, more);
+            }
         }
     }
 
     fn set(&mut self, name: &str, value: u64) {
-        if let Some(id) = self.id(Metric::Gauge, name) {
+        if let Some(id) = self.known(Metric::Gauge, name).and_then(|known| known.id) {
             abi::record_metric(id, value);
         }
     }
 
     fn increment(&mut self, name: &str, by: u64) {
-        if let Some(id) = self.id(Metric::Counter, name)
-            && by > 0
-        {
+        let id = self.known(Metric::Counter, name).and_then(|known| known.id);
+        if let (Some(id), true) = (id, by > 0) {
             abi::increment_metric(id, by);
         }
     }
 
-    fn id(&mut self, kind: Metric, name: &str) -> Option<u32> {
-        if let Some(id) = self.ids.get(name) {
-            return *id;
+    fn known(&mut self, kind: Metric, name: &str) -> Option<&mut Known> {
+        let place = self.known.iter().position(|known| known.name == name).unwrap_or(self.known.len());
+        if place == self.known.len() {
+            let id = abi::define_metric(kind, name).ok();
+            self.known.push(Known { name: name.to_owned(), id, told: 0 });
         }
-        let id = abi::define_metric(kind, name).ok();
-        self.ids.insert(name.to_owned(), id);
-        id
+        self.known.get_mut(place)
     }
 }
 

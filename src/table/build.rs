@@ -66,10 +66,9 @@ fn has_bit(digest: &Digest, bit: usize) -> bool {
 #[derive(Default)]
 struct Shared<'a> {
     body: Vec<u8>,
-    texts: HashMap<&'a str, u32>,
-    lists: HashMap<&'a [Range], u32>,
+    texts: HashMap<&'a [u8], u32>,
+    lists: Vec<(&'a [Range], u32)>,
     attributes: Vec<(u32, u32)>,
-    attribute_numbers: HashMap<(u32, u32), u16>,
 }
 
 fn write(rows: &[Row<'_>]) -> Vec<u8> {
@@ -91,7 +90,7 @@ impl<'a> Shared<'a> {
         let attribute = self.attribute(row.scope, &row.allowed_ips);
         let at = position(&self.body);
         let behind = RECORD.saturating_add(row.id.len()).saturating_add(self.body.len());
-        let known = self.texts.get(row.user).copied();
+        let known = self.texts.get(row.user.as_bytes()).copied();
         let user = known.unwrap_or(u32::try_from(behind).unwrap_or(NONE));
         let [_, _, _, _, digest @ ..] = row.digest.as_bytes();
         let [e0, e1, e2, e3, e4, e5, ..] = row.expires_at.to_le_bytes();
@@ -120,28 +119,26 @@ impl<'a> Shared<'a> {
         }
         let scope = scope.map_or(NONE, |name| self.text(name));
         let ips = if ips.is_empty() { NONE } else { self.list(ips) };
-        if let Some(number) = self.attribute_numbers.get(&(scope, ips)) {
-            return *number;
+        let known = self.attributes.iter().position(|known| *known == (scope, ips));
+        if known.is_none() {
+            self.attributes.push((scope, ips));
         }
-        self.attributes.push((scope, ips));
-        let number = count(self.attributes.len());
-        self.attribute_numbers.insert((scope, ips), number);
-        number
+        count(known.map_or(self.attributes.len(), |place| place.saturating_add(1)))
     }
 
     fn text(&mut self, text: &'a str) -> u32 {
-        if let Some(offset) = self.texts.get(text) {
+        if let Some(offset) = self.texts.get(text.as_bytes()) {
             return *offset;
         }
         let offset = position(&self.body);
         self.body.extend_from_slice(&count(text.len()).to_le_bytes());
         self.body.extend_from_slice(text.as_bytes());
-        self.texts.insert(text, offset);
+        self.texts.insert(text.as_bytes(), offset);
         offset
     }
 
     fn list(&mut self, ips: &'a [Range]) -> u32 {
-        if let Some(offset) = self.lists.get(ips) {
+        if let Some((_, offset)) = self.lists.iter().find(|(known, _)| *known == ips) {
             return *offset;
         }
         let offset = position(&self.body);
@@ -158,7 +155,7 @@ impl<'a> Shared<'a> {
                 }
             }
         }
-        self.lists.insert(ips, offset);
+        self.lists.push((ips, offset));
         offset
     }
 

@@ -63,8 +63,6 @@ impl Pending {
             let room = most.saturating_sub(uses.len());
             uses.extend(self.tokens.extract_if(|_, _| true).take(room));
         }
-        // The same uses are the same bytes.
-        uses.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         uses
     }
 }

@@ -75,7 +75,6 @@ fn a_report_is_written_as_documented() {
     usage.count_stale_revision();
     let source = || Some("::ffff:10.0.0.1".parse::<IpAddr>().unwrap());
     usage.note(Use { token_id: "01JD", now: NOW, user_agent: Some(b"curl/8.0 \"x\"") }, source);
-    note(&mut usage, "02", NOW);
     assert_eq!(
         String::from_utf8(send(&mut usage, NOW + 1).unwrap()).unwrap(),
         "{\"version\":1,\"node\":{\"id\":\"node\",\"cluster\":\"edge\"},\"worker\":\"3f9c2b7a1d4e8f60\",\
@@ -83,8 +82,15 @@ fn a_report_is_written_as_documented() {
          \"epoch\":\"a1\",\"revision\":\"17\",\"tokens\":1000,\
          \"decisions\":{\"allow.token\":2,\"refuse.token_expired\":1},\"stale_revisions\":1,\"dropped_uses\":0,\
          \"uses\":[{\"id\":\"01JD\",\"count\":1,\"last_used_at\":1798761600,\"ip\":\"10.0.0.1\",\
-         \"user_agent\":\"curl/8.0 \\\"x\\\"\"},{\"id\":\"02\",\"count\":1,\"last_used_at\":1798761600}]}"
+         \"user_agent\":\"curl/8.0 \\\"x\\\"\"}]}"
     );
+    usage.answered(Some(204));
+    note(&mut usage, "02", NOW);
+    note(&mut usage, "03", NOW);
+    let mut both = uses(&report(&mut usage, NOW + 2)).clone();
+    both.sort_by_key(|entry| entry["id"].to_string());
+    let without_source = |id: &str| json!({"id": id, "count": 1, "last_used_at": NOW});
+    assert_eq!(both, [without_source("02"), without_source("03")]);
     assert_eq!(usage.counts().collect::<Vec<_>>(), [("allow.token", 2), ("refuse.token_expired", 1)]);
 }
 

@@ -83,8 +83,8 @@ fn build(rows: &[Row<'_>]) -> Result<Table, ConfigError> {
 fn name_the_second(error: LoadError, tokens: &[wire::Token]) -> LoadError {
     let LoadError::Content(error) = error else { return error };
     // A map as they are used for building chunks: a set would be further code.
-    let mut seen: HashMap<&str, u32> = HashMap::new();
-    let second = tokens.iter().position(|token| seen.insert(&token.id, 0).is_some());
+    let mut seen: HashMap<&[u8], u32> = HashMap::new();
+    let second = tokens.iter().position(|token| seen.insert(token.id.as_bytes(), 0).is_some());
     let field = second.map_or(error.field.clone(), |index| format!("tokens[{index}].id"));
     ConfigError::new(field, error.problem).into()
 }
