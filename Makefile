@@ -13,6 +13,10 @@ NOOP := $(TARGET)/wasm32-wasip1/module/gatepass_bench_noop.wasm
 RUSTC_NOOP := cargo rustc --locked --package gatepass-bench-noop --lib --profile module --target wasm32-wasip1 --crate-type cdylib
 CALLS := $(TARGET)/wasm32-wasip1/module/gatepass_bench_calls.wasm
 RUSTC_CALLS := cargo rustc --locked --package gatepass-bench-calls --lib --profile module --target wasm32-wasip1 --crate-type cdylib
+# Half a percent slower to decide, and a tenth smaller. Only what every engine of the proxies that we test knows.
+WASM_OPT = $(or $(GATEPASS_WASM_OPT),.tools/binaryen-$(shell sed -n 's/.*"binaryen": "\([^"]*\)".*/\1/p' scripts/binaryen/package.json)/wasm-opt)
+SHRINK = $(WASM_OPT) -Oz --enable-bulk-memory --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int \
+    --enable-reference-types --enable-sign-ext --strip-debug --strip-producers --strip-target-features
 # A running proxy may be reading what is replaced: never write into it.
 REPLACE = mkdir -p $(dir $(2)) && cp $(1) $(2).new && mv $(2).new $(2)
 
@@ -26,8 +30,10 @@ build: module program ## dist/gatepass.wasm (the filter) and dist/gatepass (the 
 .PHONY: module
 module:
 	@scripts/tool wasm
+	@[ -n "$$GATEPASS_WASM_OPT" ] || scripts/tool binaryen
 	$(RUSTC_MODULE)
-	@$(call REPLACE,$(MODULE),dist/gatepass.wasm)
+	$(SHRINK) $(MODULE) -o $(MODULE).small
+	@$(call REPLACE,$(MODULE).small,dist/gatepass.wasm)
 
 .PHONY: program
 program:
@@ -40,7 +46,8 @@ program:
 fault-module:
 	@scripts/tool wasm
 	$(RUSTC_MODULE) --features fault-injection
-	@$(call REPLACE,$(MODULE),target/test/gatepass-fault.wasm)
+	$(SHRINK) $(MODULE) -o $(MODULE).small
+	@$(call REPLACE,$(MODULE).small,target/test/gatepass-fault.wasm)
 
 # Before the long build, so that what only you can install is asked for at once.
 .PHONY: envoy

@@ -78,17 +78,23 @@ impl FromStr for Range {
     type Err = InvalidRange;
 
     fn from_str(text: &str) -> Result<Self, InvalidRange> {
-        let net = match text.parse::<IpAddr>() {
-            Ok(address) => IpNet::from(address),
-            Err(_) => text.parse::<IpNet>().ok().filter(|net| is_plain(text, *net)).ok_or(InvalidRange)?,
+        let net = match text.split_once('/') {
+            None => text.parse().ok().map(|address: IpAddr| IpNet::from(address)),
+            Some((address, bits)) => read_net(address, bits),
         };
-        Ok(Self(unmapped(net).ok_or(InvalidRange)?.trunc()))
+        Ok(Self(net.and_then(unmapped).ok_or(InvalidRange)?.trunc()))
     }
 }
 
-/// Whether the prefix length is written without leading zeros: `/08` is octal to some readers.
-fn is_plain(text: &str, net: IpNet) -> bool {
-    text.rsplit_once('/').is_some_and(|(_, len)| len == net.prefix_len().to_string())
+fn read_net(address: &str, bits: &str) -> Option<IpNet> {
+    let plain = match bits.as_bytes() {
+        // Without leading zeros: `/08` is octal to some readers.
+        [b'0'] => true,
+        [first, rest @ ..] => matches!(first, b'1'..=b'9') && rest.iter().all(u8::is_ascii_digit),
+        [] => false,
+    };
+    let bits = bits.parse().ok().filter(|_| plain)?;
+    IpNet::new(address.parse().ok()?, bits).ok()
 }
 
 /// `::ffff:10.0.0.0/104` is `10.0.0.0/8`. An IPv4-mapped address with a shorter prefix is `None`: `::ffff:10.0.0.1/32`

@@ -329,20 +329,24 @@ fn parse_scopes(
     if scopes.len() > MAX_SCOPES {
         return Err(ConfigError::new("scopes", format_args!("at most {MAX_SCOPES} scopes are possible")));
     }
-    let parse = |(name, rules): (&String, &Vec<wire::ScopeRule>)| {
+    let mut parsed = Vec::new();
+    for (name, rules) in scopes {
         let field = format!("scopes.{name}");
         names::check_scope_name(name).map_err(|problem| ConfigError::new(&field, problem))?;
-        Ok((name.clone(), parse_scope(rules).map_err(|error| error.within(&field))?))
-    };
-    scopes.iter().map(parse).collect()
+        parsed.push((name.clone(), parse_scope(rules).map_err(|error| error.within(&field))?));
+    }
+    Ok(parsed)
 }
 
 fn parse_scope(rules: &[wire::ScopeRule]) -> Result<Scope, ConfigError> {
     if !(1..=MAX_RULES).contains(&rules.len()) {
         return Err(ConfigError::new("", format_args!("a scope has 1 to {MAX_RULES} rules")));
     }
-    let parse = |(index, rule)| parse_rule(rule).map_err(|error| error.within(&format!("[{index}]")));
-    Ok(Scope { rules: rules.iter().enumerate().map(parse).collect::<Result<_, _>>()? })
+    let mut parsed = Vec::new();
+    for (index, rule) in rules.iter().enumerate() {
+        parsed.push(parse_rule(rule).map_err(|error| error.within(&format!("[{index}]")))?);
+    }
+    Ok(Scope { rules: parsed })
 }
 
 fn parse_rule(rule: &wire::ScopeRule) -> Result<Rule, ConfigError> {
