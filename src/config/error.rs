@@ -57,7 +57,10 @@ fn presentable(text: &str) -> String {
             continue;
         }
         let beyond = if c == '\0' { beyond } else { 0 };
-        shown.push_str(if run.len().saturating_add(beyond) < MAX_RUN { &run } else { "…" });
+        // An escape ends with a letter, which what follows would join.
+        let before = shown.bytes().rev().take_while(u8::is_ascii_alphanumeric).count();
+        let length = before.saturating_add(run.len()).saturating_add(beyond);
+        shown.push_str(if run.is_empty() || length < MAX_RUN { &run } else { "…" });
         run.clear();
         match c {
             '\0' => {}
@@ -94,6 +97,8 @@ mod tests {
             let cut = ConfigError::new("", format_args!("{}{token}", "-".repeat(dashes)));
             assert!(!cut.problem.contains("gp_0"), "{}", cut.problem);
         }
+        let tabbed = ConfigError::new("", format_args!("\t{}", "s".repeat(MAX_RUN - 1)));
+        assert_eq!(tabbed.problem, "\\t…", "with the letter of an escape it is a run, too");
         assert!(ConfigError::new("x", "a b ".repeat(100_000)).problem.len() <= MAX_SHOWN);
         assert_eq!(
             ConfigError::new("tokens[3].sha256", "a plain sentence").to_string(),
