@@ -94,6 +94,7 @@ To try it, in another shell:
 
   # Revoked: 403 within a second
   curl -sS -X DELETE $API/tokens/$ID -H "$ADMIN"
+  sleep 1
   curl -sS -w '\n' -i -u "fred:$TOKEN" http://127.0.0.1:{http_port}/rest/api/2/myself
 
 "#
