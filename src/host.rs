@@ -41,7 +41,7 @@ struct Gate {
 /// Identical modules share a VM and its statics, so there may be several gates in it.
 #[derive(Default)]
 struct Vm {
-    /// By plugin name and root id.
+    /// By plugin name and root id, with a NUL between, which neither has.
     gates: Vec<(String, Rc<Gate>)>,
     /// Root contexts that were started and have not been configured yet.
     started: Vec<u32>,
@@ -54,7 +54,7 @@ thread_local! {
 /// The name of the filter that the calling context belongs to.
 fn current_name() -> String {
     let names = [property("plugin_name"), property("plugin_root_id")];
-    String::from_utf8_lossy(&names.join(&b'/')).into_owned()
+    String::from_utf8_lossy(&names.join(&0)).into_owned()
 }
 
 /// The gate of that name: a new one, if it has not been configured before.

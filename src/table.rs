@@ -17,6 +17,7 @@ mod search;
 use std::sync::Arc;
 
 pub use build::{MAX_CHUNK_TOKENS, Row, chunks};
+pub(crate) use chunk::MAX_IPS;
 pub use chunk::{Chunk, InvalidChunk, IpList, MAX_EXPIRY};
 pub use ids::IdSet;
 

@@ -90,7 +90,16 @@ impl Gate {
         gate
     }
 
+    /// A fresh VM with no more memory than that.
+    pub fn with_memory(bytes: usize) -> Self {
+        Self::limited(module::shipped(), &Limits::default().with_memory_bytes(bytes))
+    }
+
     fn of(compiled: &Compiled) -> Self {
+        Self::limited(compiled, &Limits::default())
+    }
+
+    fn limited(compiled: &Compiled, limits: &Limits) -> Self {
         let calls = Calls::default();
         let clock = Arc::new(Wall(AtomicU64::new(NOW)));
         let imports = compiled.imports.clone();
@@ -98,8 +107,8 @@ impl Gate {
         let services = VmServices::new(Arc::clone(&log) as Arc<dyn LogSink>)
             .with_clock(Arc::clone(&clock) as Arc<dyn Clock>)
             .with_vm_id(*b"gatepass");
-        let guest = Guest::new(&compiled.host, &compiled.module, services, &Limits::default())
-            .expect("a module of this ABI");
+        let guest =
+            Guest::new(&compiled.host, &compiled.module, services, limits).expect("a module of this ABI");
         Self { guest, calls, clock, log, root: None, started: false }
     }
 

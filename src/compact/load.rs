@@ -18,6 +18,8 @@ pub struct Held {
     chunks: Arc<[Chunk]>,
     /// What each of them was called.
     names: Vec<ChunkName>,
+    /// And its checksum: a name that is used for two chunks must not keep the first one in force.
+    checksums: Vec<u32>,
     ids: Option<IdSet>,
     /// The scopes that there were.
     scopes: Vec<String>,
@@ -119,23 +121,20 @@ impl Manifest {
         held: &mut Held,
     ) -> Result<Table, LoadError> {
         let before = std::mem::take(held);
-        let Placed { chunks, names, kept, stays } = self.read_chunks(source, &before)?;
+        let Placed { chunks, names, checksums, kept, stays } = self.read_chunks(source, &before)?;
         check_scopes(&chunks, &kept, scopes, &before)?;
         let table = Table::new(chunks).map_err(|out_of_order| {
             let field = format!("chunks[{}]", out_of_order.chunk);
             ConfigError::new(field, "the digests of a chunk lie behind all those of the chunk before it")
         })?;
-        let ips: usize = table.chunks().iter().map(Chunk::ips).sum();
-        if table.len() != self.tokens || ips > MAX_TOKEN_IPS {
-            let problem = format!(
-                "the head counts {} tokens, and {MAX_TOKEN_IPS} entries in all allowed_ips are possible",
-                self.tokens
-            );
+        if table.len() != self.tokens {
+            let problem = format!("the head counts {} tokens, and there are {}", self.tokens, table.len());
             return Err(ConfigError::new("tokens", problem).into());
         }
         let ids = check_ids(&table, before, &kept, &stays)?;
         let scopes = scopes.iter().map(|name| (*name).to_owned()).collect();
-        *held = Held { chunks: Arc::clone(table.chunks()), names, ids: Some(ids), scopes };
+        let chunks = Arc::clone(table.chunks());
+        *held = Held { chunks, names, checksums, ids: Some(ids), scopes };
         Ok(table)
     }
 
@@ -145,24 +144,33 @@ impl Manifest {
         let mut placed = Placed::default();
         placed.chunks.try_reserve_exact(count)?;
         placed.names.try_reserve_exact(count)?;
+        placed.checksums.try_reserve_exact(count)?;
         placed.kept.try_reserve_exact(count)?;
         placed.stays.try_reserve_exact(before.chunks.len())?;
         placed.stays.resize(before.chunks.len(), false);
         let mut names = Names::of(&before.names);
-        let mut at = self.chunks_at;
+        let (mut at, mut ips) = (self.chunks_at, 0_usize);
         for (index, listed) in self.listed().enumerate() {
             let held = names.find(&listed.name).and_then(|place| Some((before.chunks.get(place)?, place)));
-            let held = held.filter(|(chunk, _)| listed.describes(chunk));
+            let is_same = |place: usize| before.checksums.get(place) == Some(&listed.checksum);
+            let held = held.filter(|(chunk, place)| listed.describes(chunk) && is_same(*place));
             if let Some(stays) = held.and_then(|(_, place)| placed.stays.get_mut(place)) {
                 *stays = true;
             }
             placed.names.push(listed.name);
+            placed.checksums.push(listed.checksum);
             placed.chunks.push(match held {
                 Some((chunk, _)) => Chunk::clone(chunk),
                 None => listed.read(source, at).map_err(|error| error.within(&format!("chunks[{index}]")))?,
             });
             placed.kept.push(held.is_some());
             at = at.saturating_add(listed.len);
+            // At once, not when all is read: reading lists is what takes long.
+            ips = ips.saturating_add(placed.chunks.last().map_or(0, Chunk::ips));
+            if ips > MAX_TOKEN_IPS {
+                let problem = format!("{MAX_TOKEN_IPS} entries in all allowed_ips together are possible");
+                return Err(ConfigError::new("tokens", problem).into());
+            }
         }
         if at != source.size() {
             return Err(ConfigError::new("", "the chunks' lengths and the whole length differ").into());
@@ -176,6 +184,7 @@ impl Manifest {
 struct Placed {
     chunks: Vec<Chunk>,
     names: Vec<ChunkName>,
+    checksums: Vec<u32>,
     /// For each, whether it was held.
     kept: Vec<bool>,
     /// For each of those that were held, whether it has a place.

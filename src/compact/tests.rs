@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::wire::{Integer, Token};
+use crate::config::wire::{Integer, StatedRefusal, Token};
 use crate::policy::{Draft, LoadError, Version};
 use crate::source::{ReadError, Source};
 
@@ -215,6 +215,26 @@ fn seal_head(bytes: &mut [u8], end_of_list: usize) {
     checksum.update(&bytes[..24]);
     checksum.update(&bytes[HEAD..end_of_list]);
     bytes[24..28].copy_from_slice(&checksum.get().to_le_bytes());
+}
+
+#[test]
+fn a_name_that_is_used_for_another_chunk_does_not_keep_the_first_one() {
+    // An encoder that does not compute names.
+    let nameless = |refuse| {
+        let mut changed = tokens(0..3);
+        changed[1].refuse = refuse;
+        let mut bytes = encode(&configuration(1, changed)).unwrap();
+        let list = HEAD + u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
+        bytes[list..list + 32].fill(0);
+        seal_head(&mut bytes, list + LISTED);
+        bytes
+    };
+    let mut held = Held::default();
+    load(&nameless(None), &mut held).unwrap();
+    let stated = Some(StatedRefusal::TokenDisabled);
+    let (policy, _) = load(&nameless(stated), &mut held).unwrap();
+    let entry = policy.table().find(&token(1).sha256.parse().unwrap()).unwrap();
+    assert_eq!(entry.refuse, stated);
 }
 
 #[test]

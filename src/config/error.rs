@@ -51,21 +51,21 @@ fn presentable(text: &str) -> String {
     let (kept, rest) = text.split_at_checked(cut).unwrap_or((text, ""));
     // A run that goes on behind the cut is as long as it is, however little of it is left.
     let beyond = rest.chars().take_while(char::is_ascii_alphanumeric).count();
-    for c in kept.chars().chain(std::iter::once('\0')) {
-        if c.is_ascii_alphanumeric() {
+    for c in kept.chars().map(Some).chain(std::iter::once(None)) {
+        if let Some(c) = c.filter(char::is_ascii_alphanumeric) {
             run.push(c);
             continue;
         }
-        let beyond = if c == '\0' { beyond } else { 0 };
+        let beyond = if c.is_none() { beyond } else { 0 };
         // An escape ends with a letter, which what follows would join.
         let before = shown.bytes().rev().take_while(u8::is_ascii_alphanumeric).count();
         let length = before.saturating_add(run.len()).saturating_add(beyond);
         shown.push_str(if run.is_empty() || length < MAX_RUN { &run } else { "…" });
         run.clear();
         match c {
-            '\0' => {}
-            c if c.is_control() => shown.extend(c.escape_default()),
-            c => shown.push(c),
+            Some(c) if c.is_control() => shown.extend(c.escape_default()),
+            Some(c) => shown.push(c),
+            None => {}
         }
     }
     shown
@@ -99,6 +99,11 @@ mod tests {
         }
         let tabbed = ConfigError::new("", format_args!("\t{}", "s".repeat(MAX_RUN - 1)));
         assert_eq!(tabbed.problem, "\\t…", "with the letter of an escape it is a run, too");
+        assert_eq!(
+            ConfigError::new("", "a\0b").problem,
+            "a\\u{0}b",
+            "and what ends a string elsewhere is shown"
+        );
         assert!(ConfigError::new("x", "a b ".repeat(100_000)).problem.len() <= MAX_SHOWN);
         assert_eq!(
             ConfigError::new("tokens[3].sha256", "a plain sentence").to_string(),

@@ -37,7 +37,7 @@ impl Reporter {
             // Hosts before the attribute had its present name.
             (self.node_id, self.cluster) = (text("node\0id"), text("node\0cluster"));
         }
-        self.instance = label(&instance);
+        self.instance = label(&instance.replace('\0', "/"));
         if self.worker.is_empty() {
             use std::hash::{BuildHasher as _, RandomState};
             // Keys of the standard library's hash come from the host's random source.

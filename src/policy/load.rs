@@ -27,13 +27,23 @@ pub const MAX_BYTES: usize = 256 * 1024 * 1024;
 /// Most tokens.
 pub const MAX_TOKENS: usize = 1_000_000;
 /// Most entries of all tokens' IP lists together.
-pub const MAX_TOKEN_IPS: usize = 1_000_000;
+pub const MAX_TOKEN_IPS: usize = crate::table::MAX_IPS;
 const MAX_PATHS: usize = 256;
 const MAX_SCOPES: usize = 256;
 const MAX_RULES: usize = 64;
 const MAX_METHODS: usize = 32;
 const MAX_TOKEN_HEADERS: usize = 8;
 const REPORT_INTERVAL_MS: std::ops::RangeInclusive<u64> = 1_000..=3_600_000;
+
+/// So many times the bytes of its JSON does a configuration take while it is read, at most: what is made of a token that
+/// is nothing but an id, a digest and a user, with lists that have just grown.
+const JSON_BECOMES: usize = 4;
+
+/// Sees to it that there is memory for so many bytes. What is made of JSON is many small pieces, and one that cannot be
+/// had would be a trap, which on a worker opens the gate; memory that the VM has once got stays its own.
+fn reserve(bytes: usize) -> Result<(), TryReserveError> {
+    Vec::<u8>::new().try_reserve_exact(bytes)
+}
 
 /// Why a configuration was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +125,7 @@ impl Draft {
         let begin = source.read(0, compact::MAGIC.len().min(source.size()))?;
         if begin != compact::MAGIC {
             let json = source.read(0, source.size())?;
+            reserve(json.len().saturating_mul(JSON_BECOMES))?;
             let configuration = PluginConfiguration::from_json(&json)?;
             drop(json);
             return Self::of_json(configuration);

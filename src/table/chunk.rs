@@ -19,6 +19,9 @@ pub(super) const PLACE: usize = 8;
 pub(super) const ATTRIBUTE: usize = 8;
 /// Bytes of a record before its id.
 pub(super) const RECORD: usize = 42;
+/// Most entries of all address lists in a chunk, and in a configuration.
+pub(crate) const MAX_IPS: usize = 1_000_000;
+const TOO_MANY_ENTRIES: &str = "all lists of addresses together have at most 1,000,000 entries";
 /// In an offset's place: there is none.
 pub(super) const NONE: u32 = u32::MAX;
 /// 9999-12-31T23:59:59Z. A time in milliseconds is far above it.
@@ -66,21 +69,26 @@ impl Chunk {
             return Err(invalid("", "a chunk begins with two counts and four zero bytes"));
         };
         let mut chunk = Self { bytes, rows, attributes, ips: 0, low: 0, high: 0 };
-        if rows == 0 || chunk.body_at() > chunk.bytes.len() {
-            return Err(invalid("", "a chunk has at least one token, and all that its counts say"));
+        if rows == 0 || attributes > rows || chunk.body_at() > chunk.bytes.len() {
+            let problem =
+                "a chunk has at least one token, no more attributes than tokens, and all that its counts say";
+            return Err(invalid("", problem));
         }
         (chunk.low, chunk.high) = match chunk.index() {
             [only] => (lead(only), lead(only)),
             [first, .., last] => (lead(first), lead(last)),
             [] => (0, 0),
         };
-        chunk.check_attributes()?;
-        chunk.ips = chunk.check_records()?;
+        let named = chunk.check_attributes()?;
+        chunk.ips = chunk.check_records()?.max(named);
         Ok(chunk)
     }
 
-    fn check_attributes(&self) -> Result<(), InvalidChunk> {
-        (1..=self.attributes).try_for_each(|number| {
+    /// Checks every attribute and counts the entries of the address lists, also of those that no token names: reading
+    /// them takes as long.
+    fn check_attributes(&self) -> Result<u32, InvalidChunk> {
+        let mut entries = 0_u32;
+        for number in 1..=self.attributes {
             let field = || format!("attributes[{}]", number.saturating_sub(1));
             let (scope, ips) =
                 self.attribute(number).ok_or_else(|| invalid(field(), "lies outside the chunk"))?;
@@ -90,8 +98,9 @@ impl Chunk {
             if !ips.is_valid() {
                 return Err(invalid(field(), "a list of addresses has 1 to 1024 ranges without host bits"));
             }
-            Ok(())
-        })
+            entries = sum_of_entries(entries, ips.len()).ok_or_else(|| invalid(field(), TOO_MANY_ENTRIES))?;
+        }
+        Ok(entries)
     }
 
     /// Checks every token and counts the entries of the address lists.
@@ -127,7 +136,10 @@ impl Chunk {
                 0 => {}
                 number if number <= self.attributes => {
                     let list = self.attribute(number).map_or(0, |(_, ips)| ips.len());
-                    ips = ips.saturating_add(u32::try_from(list).unwrap_or(u32::MAX));
+                    let Some(sum) = sum_of_entries(ips, list) else {
+                        return error("attributes", TOO_MANY_ENTRIES);
+                    };
+                    ips = sum;
                 }
                 _ => return error("attributes", "the number of an attribute in this chunk, or 0"),
             }
@@ -263,6 +275,12 @@ impl Chunk {
         let ips = if ips == NONE { IpList::default() } else { IpList::read(self.body(), ips)? };
         Some((scope, ips))
     }
+}
+
+/// `None` beyond the bound: lists may be shared, and so would take for ever to read.
+fn sum_of_entries(sum: u32, more: usize) -> Option<u32> {
+    let sum = (sum as usize).saturating_add(more);
+    if sum > MAX_IPS { None } else { u32::try_from(sum).ok() }
 }
 
 fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {

@@ -68,6 +68,7 @@ fn every_value_is_checked_and_named() {
     assert!(error(|b| b[6] = 1).contains("a chunk begins with"));
     assert!(error(|b| b[0] = 0).contains("at least one token"));
     assert!(error(|b| b[1] = 0xff).contains("at least one token"));
+    assert!(error(|b| b[2] = 5).contains("no more attributes than tokens"));
     assert!(error(|b| b[HEAD + PLACE + 3] = 3).starts_with("tokens[2].sha256: "), "higher than the next");
     assert!(
         error(|b| b.copy_within(at(1, 0)..at(1, 28), at(2, 0))).is_empty(),
@@ -100,6 +101,31 @@ fn every_value_is_checked_and_named() {
     assert!(error(|b| b[list + 5] = 1).starts_with("attributes[0]: "), "host bits");
     assert!(error(|b| b[list - 2] = 0).starts_with("attributes[0]: "), "an empty list");
     assert!(error(|b| b.truncate(b.len() - 1)).starts_with("tokens[3]."), "the last record is cut");
+}
+
+#[test]
+fn a_list_counts_for_each_token_and_for_each_attribute_that_names_it() {
+    let ips: Vec<String> = (0..1024).map(|n| format!("10.0.{}.{}", n / 256, n % 256)).collect();
+    let ips: Vec<&str> = ips.iter().map(String::as_str).collect();
+    let digest = |n: u32| {
+        let mut digest = [0; 32];
+        digest[..4].copy_from_slice(&n.to_be_bytes());
+        Digest::from_bytes(digest)
+    };
+    let rows = |count| -> Vec<_> {
+        let row = row(0, "fred", None, &ips);
+        (0..count).map(|n| Row { digest: digest(n), ..row.clone() }).collect()
+    };
+    // 512 tokens of one chunk, and one list: half a million entries.
+    let bytes = chunks(&rows(512)).next().unwrap();
+    assert_eq!(Chunk::parse(bytes.clone().into()).unwrap().ips(), 512 * 1024);
+    // The same list, as often as there are tokens: 512 attributes at the same bytes.
+    let mut copies = bytes[..HEAD + 512 * PLACE].to_vec();
+    copies[2..4].copy_from_slice(&512_u16.to_le_bytes());
+    let attribute = &bytes[HEAD + 512 * PLACE..][..ATTRIBUTE];
+    (0..512).for_each(|_| copies.extend_from_slice(attribute));
+    copies.extend_from_slice(&bytes[HEAD + 512 * PLACE + ATTRIBUTE..]);
+    assert_eq!(Chunk::parse(copies.into()).unwrap().ips(), 512 * 1024);
 }
 
 #[test]
