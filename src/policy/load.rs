@@ -145,7 +145,8 @@ impl Draft {
             (Some(tokens), None) => Tokens::Listed(tokens),
             (None, Some(text)) => {
                 let within = |error: LoadError| error.within("token_set");
-                let bytes = STANDARD.decode(text).map_err(|error| ConfigError::new("token_set", error))?;
+                let problem = "base64 with padding and without line breaks is wanted (RFC 4648 section 4)";
+                let bytes = STANDARD.decode(text).map_err(|_| ConfigError::new("token_set", problem))?;
                 let manifest = Manifest::read(&bytes.as_slice() as &dyn Source).map_err(within)?;
                 if !manifest.json.is_empty() {
                     return Err(ConfigError::new("token_set", "its own JSON part has to be empty").into());
