@@ -29,7 +29,8 @@ impl Held {
     /// Bytes that are held beside the table itself.
     pub fn bytes(&self) -> usize {
         let names = std::mem::size_of_val(self.names.as_slice());
-        self.ids.as_ref().map_or(0, IdSet::bytes).saturating_add(names)
+        let checksums = std::mem::size_of_val(self.checksums.as_slice());
+        self.ids.as_ref().map_or(0, IdSet::bytes).saturating_add(names).saturating_add(checksums)
     }
 }
 
