@@ -64,8 +64,13 @@ run: envoy build ## everything on this machine: control plane and Envoy, until C
 test-envoy:
 	@scripts/tool envoy
 
+# Languages and git, which the tests run against the gate.
+.PHONY: test-clients
+test-clients:
+	@scripts/tool clients
+
 .PHONY: test-needs
-test-needs: test-envoy fault-module build
+test-needs: test-envoy test-clients fault-module build
 
 .PHONY: test
 test: test-needs ## every test that CI can take (ARGS="name" picks some)
@@ -85,7 +90,7 @@ test-all: test-needs ## the long ones as well, and the end-to-end ones with ever
 
 # All of them even if one fails, so that one run says which. Envoy 1.36 cannot load the demonstration upstream of
 # envoy.yaml (a direct response has `body_format` since 1.37): what asks it for an identity is left out there.
-NEED_1_37 := regeneration::requests reports run::envoy_ends run::it_starts run::when_envoy secrets::a_created \
+NEED_1_37 := examples::each_is regeneration::requests reports run::envoy_ends run::it_starts run::when_envoy secrets::a_created \
              story::a_token_made story::revoking story::the_tls_port
 .PHONY: test-envoys
 test-envoys: test-needs

@@ -3,6 +3,7 @@
 mod configurations;
 mod control_plane;
 mod differential;
+mod examples;
 mod faults;
 mod headers;
 mod outage;

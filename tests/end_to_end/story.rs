@@ -18,21 +18,13 @@ use serde_json::{Value, json};
 
 const MYSELF: &str = "/rest/api/2/myself";
 
-/// Waits until every worker knows a token.
-#[track_caller]
-fn wait_until_known(gate: SocketAddr, token: &str) {
-    wait::until("the token on every worker", || {
-        (0..20).all(|_| get(gate, MYSELF, &[("Authorization", &bearer(token))]).status == 200).then_some(())
-    });
-}
-
 #[test]
 fn a_token_made_by_rest_opens_the_gate_and_revoking_it_closes_it() {
     let control = ControlPlane::start();
     let envoy = Envoy::start(&control.data(), Changes::default());
     control.user("fred", "user");
     let token = control.token("fred");
-    wait_until_known(envoy.http(), &token.secret);
+    envoy.wait_for(200, MYSELF, &token.secret);
 
     for credentials in [bearer(&token.secret), basic("fred", &token.secret)] {
         let reply = get(envoy.http(), MYSELF, &[("Authorization", &credentials)]);
@@ -77,7 +69,7 @@ fn revoking_shows_within_a_second_on_50_new_connections_each_time() {
     let mut slowest = Duration::ZERO;
     for _ in 0..10 {
         let token = control.token("fred");
-        wait_until_known(envoy.http(), &token.secret);
+        envoy.wait_for(200, MYSELF, &token.secret);
         control.admins(204, "DELETE", &format!("/tokens/{}", token.id), &Value::Null);
         let refused =
             || get(envoy.http(), MYSELF, &[("Authorization", &bearer(&token.secret))]).status == 403;
@@ -97,7 +89,7 @@ fn the_tls_port_is_the_same_gate() {
     let envoy = Envoy::start(&control.data(), Changes::default());
     control.user("fred", "user");
     let token = control.token("fred");
-    wait_until_known(envoy.http(), &token.secret);
+    envoy.wait_for(200, MYSELF, &token.secret);
     let ask =
         |headers: &[(&str, &str)]| tls(envoy.https(), &control.data()).request("GET", MYSELF, headers, "");
     let known = ask(&[("Authorization", &basic("fred", &token.secret))]).expect("a reply");
@@ -132,7 +124,7 @@ fn forged_identities_never_reach_the_upstream() {
     let envoy = Envoy::start(&control.data(), changes);
     control.user("fred", "user");
     let token = control.token("fred");
-    wait_until_known(envoy.http(), &token.secret);
+    envoy.wait_for(200, MYSELF, &token.secret);
     upstream.forget();
     for (name, expected) in [("x-gatepass-user", 200), ("x-gatepass.user", 200), ("x_gatepass_user", 400)] {
         let reply = get(envoy.http(), MYSELF, &[("Authorization", &bearer(&token.secret)), (name, "admin")]);

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::client::{Response, get};
 use crate::process::Process;
-use crate::{artefacts, control_plane, wait};
+use crate::{artefacts, bearer, control_plane, wait};
 
 /// How the shipped configuration is changed for a test. The default is as shipped, but for its ports.
 #[derive(Clone, Copy, Debug, Default)]
@@ -121,6 +121,15 @@ impl Envoy {
         let page = self.admin(&format!("/stats?filter=^{}$", name.replace('.', "\\.")));
         let text = page.text();
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.trim().parse().ok())
+    }
+
+    /// Waits until every worker answers a GET with this token with this status.
+    #[track_caller]
+    pub fn wait_for(&self, status: u16, path: &str, token: &str) {
+        let ask = || get(self.http, path, &[("Authorization", &bearer(token))]).status;
+        wait::until(&format!("{status} from every worker"), || {
+            (0..20).all(|_| ask() == status).then_some(())
+        });
     }
 
     /// Envoy's log.

@@ -2,6 +2,7 @@
 //! that remembers what reached it, and waiters on conditions. Only loopback, only free ports.
 
 pub mod artefacts;
+pub mod authority;
 pub mod client;
 pub mod control_plane;
 pub mod echo;
