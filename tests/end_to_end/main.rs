@@ -5,6 +5,7 @@ mod control_plane;
 mod differential;
 mod examples;
 mod faults;
+mod git;
 mod headers;
 mod outage;
 mod paths;

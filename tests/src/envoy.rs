@@ -30,6 +30,8 @@ pub struct Changes {
     pub decision_told: bool,
     /// Writes no access log.
     pub access_log_removed: bool,
+    /// Offers no HTTP/2 on the TLS listener, as docs/bitbucket.md says.
+    pub http1_alone: bool,
 }
 
 impl Changes {
@@ -43,6 +45,7 @@ impl Changes {
         forwarded_for_believed: false,
         decision_told: false,
         access_log_removed: false,
+        http1_alone: false,
     };
 }
 
@@ -183,6 +186,9 @@ fn render(data: &Path, changes: Changes) -> String {
     }
     if changes.access_log_removed {
         replace_part(&mut text, "          access_log:\n", "          route_config:\n", "");
+    }
+    if changes.http1_alone {
+        replace_part(&mut text, "alpn_protocols: [h2, http/1.1]", "", "alpn_protocols: [http/1.1]");
     }
     if changes.seatbelt_removed {
         let router = "          # 3. To your service.";
