@@ -3,6 +3,7 @@
 mod configurations;
 mod control_plane;
 mod differential;
+mod documented;
 mod examples;
 mod faults;
 mod git;

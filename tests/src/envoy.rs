@@ -32,6 +32,8 @@ pub struct Changes {
     pub access_log_removed: bool,
     /// Offers no HTTP/2 on the TLS listener, as docs/bitbucket.md says.
     pub http1_alone: bool,
+    /// What stands once in `envoy.yaml`, and what takes its place.
+    pub edits: &'static [(&'static str, String)],
 }
 
 impl Changes {
@@ -46,6 +48,7 @@ impl Changes {
         decision_told: false,
         access_log_removed: false,
         http1_alone: false,
+        edits: &[],
     };
 }
 
@@ -186,6 +189,9 @@ fn render(data: &Path, changes: Changes) -> String {
     }
     if changes.access_log_removed {
         replace_part(&mut text, "          access_log:\n", "          route_config:\n", "");
+    }
+    for (from, by) in changes.edits {
+        replace_part(&mut text, from, "", by);
     }
     if changes.http1_alone {
         replace_part(&mut text, "alpn_protocols: [h2, http/1.1]", "", "alpn_protocols: [http/1.1]");

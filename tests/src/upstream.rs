@@ -33,6 +33,11 @@ pub struct Upstream {
 impl Upstream {
     /// Listens on a free port.
     pub fn start() -> Self {
+        Self::with_reply_headers("")
+    }
+
+    /// The same with further header lines in each reply, each with its line end.
+    pub fn with_reply_headers(lines: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("its address");
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -41,7 +46,7 @@ impl Upstream {
             for stream in listener.incoming().flatten() {
                 let seen = Arc::clone(&shared);
                 // An error ends the connection, as it would in any service.
-                std::thread::spawn(move || serve(stream, &seen));
+                std::thread::spawn(move || serve(stream, &seen, lines));
             }
         });
         Self { address, seen }
@@ -63,7 +68,7 @@ impl Upstream {
     }
 }
 
-fn serve(stream: TcpStream, seen: &Mutex<Vec<Seen>>) -> std::io::Result<()> {
+fn serve(stream: TcpStream, seen: &Mutex<Vec<Seen>>, lines: &str) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
@@ -73,7 +78,7 @@ fn serve(stream: TcpStream, seen: &Mutex<Vec<Seen>>) -> std::io::Result<()> {
             .to_string();
         lock(seen).push(request);
         let head = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{lines}\r\n",
             body.len()
         );
         writer.write_all(head.as_bytes())?;
