@@ -174,3 +174,48 @@ fn a_websocket_passes_the_gate_like_any_request() {
 fn bitbuckets_listener_is_the_one_that_git_is_tested_with() {
     assert_eq!(blocks("bitbucket.md", "yaml")[0].trim(), "alpn_protocols: [http/1.1]");
 }
+
+/// One hop for one load balancer: the entry that it has appended counts, and none that the client has written.
+#[test]
+fn behind_a_load_balancer_the_address_that_it_appended_is_compared() {
+    let hops = blocks("troubleshooting.md", "yaml").remove(0).trim().to_owned();
+    let token = mint();
+    let mut listed = configuration(1, &[entry("t1", &token, "fred")]);
+    listed["settings"]["allowed_ips"] = json!(["203.0.113.0/24"]);
+    let changes = Changes { edits: edits(vec![("xff_num_trusted_hops: 0", hops)]), ..Changes::default() };
+    let gate = Gate::start(artefacts::module(), changes, &listed);
+    let as_shipped = Gate::shipped(&listed);
+    let credentials = bearer(token.expose());
+    for (forwarded_for, behind_one, behind_none) in [
+        ("203.0.113.9", 200, 403),
+        ("198.51.100.1, 203.0.113.9", 200, 403),
+        ("203.0.113.9, 198.51.100.1", 403, 403),
+    ] {
+        let headers = [("Authorization", credentials.as_str()), ("X-Forwarded-For", forwarded_for)];
+        assert_eq!(ask(&gate.envoy, "GET", "/rest/a", &headers).status, behind_one, "{forwarded_for}");
+        assert_eq!(ask(&as_shipped.envoy, "GET", "/rest/a", &headers).status, behind_none, "{forwarded_for}");
+    }
+    let direct = ask(&gate.envoy, "GET", "/rest/a", &[("Authorization", &credentials)]);
+    assert_eq!((direct.status, direct.code().as_str()), (403, "ip_not_allowed"), "the peer's own address");
+}
+
+/// Every answer of the filter is explained, and nothing that it does not answer.
+#[test]
+fn troubleshooting_has_a_row_for_every_code() {
+    let page = std::fs::read_to_string(artefacts::root().join("docs/troubleshooting.md")).expect("the page");
+    let answers =
+        std::fs::read_to_string(artefacts::root().join("docs/plugin-configuration.md")).expect("the page");
+    let section = |text: &str, from: &str| {
+        text.split(from).nth(1).and_then(|rest| rest.split("\n## ").next()).expect(from).to_owned()
+    };
+    let codes = |table: &str| {
+        let cells = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+        let mut codes: Vec<String> =
+            cells.flat_map(|cell| cell.split(", ")).map(|code| code.trim_matches('`').to_owned()).collect();
+        codes.sort_unstable();
+        codes
+    };
+    let explained = codes(&section(&page, "\n## What each code means\n"));
+    assert_eq!(explained, codes(&section(&answers, "\n## Answers\n")));
+    assert!(explained.len() >= 13, "{explained:?}");
+}
