@@ -4,6 +4,7 @@ pub mod audit;
 pub mod logging;
 mod output;
 mod prompt;
+pub mod render;
 pub mod run;
 pub mod serve;
 pub mod snapshot;
@@ -35,6 +36,9 @@ enum Command {
     /// Convert plugin configurations, and look into them
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
+    /// Write what Envoy and Istio load the filter from
+    #[command(subcommand)]
+    Render(render::RenderCommand),
 }
 
 impl Cli {
@@ -55,6 +59,7 @@ impl Cli {
             Command::User(command) => user::execute(command).await,
             Command::Audit(command) => audit::execute(command).await,
             Command::Snapshot(command) => tokio::task::spawn_blocking(|| snapshot::execute(command)).await?,
+            Command::Render(command) => tokio::task::spawn_blocking(|| render::execute(command)).await?,
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod fleet;
 mod http;
 pub mod password;
 pub mod random;
+pub mod render;
 pub mod report_key;
 pub mod settings;
 pub mod signal;

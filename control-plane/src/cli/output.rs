@@ -21,3 +21,9 @@ pub(super) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
         written => written,
     }
 }
+
+/// Tells something beside the result, on standard error.
+pub(super) fn note(text: &str) {
+    // With nobody to tell it to, the result stands for itself.
+    let _ = writeln!(io::stderr(), "{text}");
+}

@@ -102,11 +102,11 @@ fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
 }
 
 /// `-` stands for no file.
-fn named(path: Option<&Path>) -> Option<&Path> {
+pub(super) fn named(path: Option<&Path>) -> Option<&Path> {
     path.filter(|path| *path != Path::new("-"))
 }
 
-fn read(input: Option<&Path>) -> anyhow::Result<Vec<u8>> {
+pub(super) fn read(input: Option<&Path>) -> anyhow::Result<Vec<u8>> {
     if let Some(path) = named(input) {
         return fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     }
@@ -116,7 +116,7 @@ fn read(input: Option<&Path>) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Writes all or nothing. A file is the owner's alone: it tells every token's digest and owner.
-fn write(output: Option<&Path>, bytes: &[u8]) -> anyhow::Result<()> {
+pub(super) fn write(output: Option<&Path>, bytes: &[u8]) -> anyhow::Result<()> {
     let Some(path) = output else {
         return output::print_bytes(bytes).context("cannot write to standard output");
     };

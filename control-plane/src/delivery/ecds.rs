@@ -5,7 +5,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use gatepass::compact;
+use gatepass::config::ConfigError;
 use gatepass::config::wire::PluginConfiguration;
 use prost::Message as _;
 
@@ -16,7 +19,6 @@ use super::proto::{
 use crate::data_folder::{FolderError, create_private_dir, folder_of, lock_file, write_private};
 use crate::report_key;
 use crate::snapshot::Snapshot;
-use crate::store::Version;
 
 /// The file and the module that it names.
 #[derive(Debug)]
@@ -71,7 +73,8 @@ impl EcdsFile {
             let configuration = snapshot.encode();
             let configuration =
                 configuration.map_err(|error| format!("the snapshot would be refused: {error}"))?;
-            let content = resource(&module, &snapshot.version, configuration).encode_to_vec();
+            let version = version_info(&snapshot.version.epoch, &snapshot.version.revision.to_string());
+            let content = resource(&module, version, configuration).encode_to_vec();
             write_private(&path, &content).map_err(|error| error.to_string())
         };
         tokio::task::spawn_blocking(write).await.map_err(|error| error.to_string())??;
@@ -113,7 +116,7 @@ const BYTES: &str = "google.protobuf.BytesValue";
 
 /// The discovery response with the filter's whole configuration. All but the inner `configuration` stays the same from
 /// one snapshot to the next: another `vm_config` would cost Envoy a full compile of the module.
-fn resource(module: &Path, version: &Version, configuration: Vec<u8>) -> DiscoveryResponse {
+fn resource(module: &Path, version_info: String, configuration: Vec<u8>) -> DiscoveryResponse {
     let code = DataSource { filename: module.to_string_lossy().into_owned() };
     let vm = VmConfig {
         vm_id: "gatepass".to_owned(),
@@ -134,10 +137,56 @@ fn resource(module: &Path, version: &Version, configuration: Vec<u8>) -> Discove
     };
     let filter = Any::new(WASM, &Wasm { config: Some(plugin) });
     let extension = TypedExtensionConfig { name: "gatepass".to_owned(), typed_config: Some(filter) };
-    DiscoveryResponse {
-        version_info: format!("{}.{}", version.epoch, version.revision),
-        resources: vec![Any::new(EXTENSION, &extension)],
-    }
+    DiscoveryResponse { version_info, resources: vec![Any::new(EXTENSION, &extension)] }
+}
+
+fn version_info(epoch: &str, revision: &str) -> String {
+    format!("{epoch}.{revision}")
+}
+
+/// The content of such a file, for a module at a path as Envoy sees it.
+///
+/// # Errors
+/// The first field for which the filter would refuse the configuration.
+pub fn binary(module: &Path, configuration: &PluginConfiguration) -> Result<Vec<u8>, ConfigError> {
+    let version = version_info(&configuration.epoch, &configuration.revision);
+    Ok(resource(module, version, compact::encode(configuration)?).encode_to_vec())
+}
+
+/// The same as JSON, for a file whose name ends in `.json`; the tokens listed, or in the compact encoding.
+///
+/// # Errors
+/// As above.
+pub fn json(
+    module: &Path,
+    configuration: &PluginConfiguration,
+    compact: bool,
+) -> Result<Vec<u8>, ConfigError> {
+    let bytes = compact::encode(configuration)?;
+    let type_url = |name: &str| format!("type.googleapis.com/{name}");
+    let configured = if compact {
+        serde_json::json!({"@type": type_url(BYTES), "value": STANDARD.encode(bytes)})
+    } else {
+        let text = serde_json::to_string(configuration).map_err(|error| ConfigError::new("", error))?;
+        serde_json::json!({"@type": type_url("google.protobuf.StringValue"), "value": text})
+    };
+    let plugin = serde_json::json!({
+        "name": "gatepass", "root_id": "gatepass", "failure_policy": "FAIL_RELOAD",
+        "vm_config": {
+            "vm_id": "gatepass", "runtime": "envoy.wasm.runtime.v8",
+            "code": {"local": {"filename": module}},
+            "environment_variables": {"host_env_keys": [report_key::VARIABLE]},
+        },
+        "configuration": configured,
+    });
+    let filter = serde_json::json!({"@type": type_url(WASM), "config": plugin});
+    let extension =
+        serde_json::json!({"@type": type_url(EXTENSION), "name": "gatepass", "typed_config": filter});
+    let response = serde_json::json!({
+        "version_info": version_info(&configuration.epoch, &configuration.revision),
+        "resources": [extension],
+    });
+    Ok(format!("{response:#}\n").into_bytes())
 }
 
 /// The plugin within the content of such a file; `None` if it is not one.
