@@ -44,6 +44,11 @@ program:
 	cargo build --locked --release --package gatepass-control-plane
 	@$(call REPLACE,$(TARGET)/release/gatepass,dist/gatepass)
 
+# The digest is that of the module alone, unless COMMIT= names the source.
+.PHONY: image
+image: build ## dist/image: the module as an OCI image, for `skopeo copy oci:dist/image …` (COMMIT=… notes the source)
+	@dist/gatepass render image --output dist/image $(if $(COMMIT),--revision $(COMMIT))
+
 # A module that fails on purpose on workers: tests only, never in dist/.
 .PHONY: fault-module
 fault-module: module-tools
@@ -69,8 +74,13 @@ test-envoy:
 test-clients:
 	@scripts/tool clients
 
+# Istio's schema, and what images are pushed with.
+.PHONY: test-deploy
+test-deploy:
+	@scripts/tool istio-schema && scripts/tool oci
+
 .PHONY: test-needs
-test-needs: test-envoy test-clients fault-module build
+test-needs: test-envoy test-clients test-deploy fault-module build
 
 .PHONY: test
 test: test-needs ## every test that CI can take (ARGS="name" picks some)

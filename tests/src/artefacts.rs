@@ -30,6 +30,15 @@ pub fn program() -> PathBuf {
     find("GATEPASS_TEST_PROGRAM", "dist/gatepass")
 }
 
+/// Istio's published schema, as `scripts/tool istio-schema` installs it.
+pub fn istio_schema() -> PathBuf {
+    let pin =
+        std::fs::read_to_string(root().join("scripts/istio-schema/package.json")).expect("the pinned schema");
+    let pin: serde_json::Value = serde_json::from_str(&pin).expect("JSON");
+    let version = pin["dependencies"]["@kubernetes-models/istio"].as_str().expect("a pinned version");
+    find("GATEPASS_TEST_ISTIO_SCHEMA", &format!(".tools/istio-schema-{version}"))
+}
+
 fn find(variable: &str, default: &str) -> PathBuf {
     let path = std::env::var_os(variable).map_or_else(|| root().join(default), PathBuf::from);
     path.canonicalize().unwrap_or_else(|error| {

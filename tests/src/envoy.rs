@@ -62,7 +62,7 @@ pub struct Envoy {
     process: Process,
     admin: SocketAddr,
     http: SocketAddr,
-    https: SocketAddr,
+    https: Option<SocketAddr>,
     _folder: TempDir,
 }
 
@@ -71,18 +71,26 @@ impl Envoy {
     /// certificate made as `gatepass run` makes it, and waits until its listeners are open.
     #[track_caller]
     pub fn start(data: &Path, changes: Changes) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
         let within = data.join("envoy");
         std::fs::create_dir_all(&within).expect("the data folder");
         certificate::ensure(&within).expect("a certificate");
+        let key = std::fs::read_to_string(data.join("report-key")).ok();
+        Self::with_configuration(&render(data, changes), key.as_deref())
+    }
+
+    /// Starts Envoy on a configuration with a listener `http`, and perhaps `https`, on any port, and waits until they
+    /// are open.
+    #[track_caller]
+    pub fn with_configuration(text: &str, report_key: Option<&str>) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let configuration = folder.path().join("envoy.yaml");
-        std::fs::write(&configuration, render(data, changes)).expect("the configuration");
+        std::fs::write(&configuration, text).expect("the configuration");
         let admin_file = folder.path().join("admin");
         let mut command = Command::new(artefacts::envoy());
         command.arg("-c").arg(&configuration).arg("--admin-address-path").arg(&admin_file);
         command.args(["--disable-hot-restart", "--concurrency", "2", "--log-level", "warning"]);
         command.args(["--file-flush-interval-msec", "50"]);
-        if let Ok(key) = std::fs::read_to_string(data.join("report-key")) {
+        if let Some(key) = report_key {
             command.env("GATEPASS_REPORT_KEY", key.trim());
         }
         let mut process = Process::start("envoy", &mut command, folder.path());
@@ -97,11 +105,11 @@ impl Envoy {
         let listeners = get(admin, "/listeners?format=json", &[]).json();
         let port = |name: &str| {
             let all = listeners["listener_statuses"].as_array().expect("listeners");
-            let found = all.iter().find(|l| l["name"] == name).expect("a listener of that name");
+            let found = all.iter().find(|l| l["name"] == name)?;
             let port = found["local_address"]["socket_address"]["port_value"].as_u64().expect("its port");
-            SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), u16::try_from(port).expect("a port"))
+            Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), u16::try_from(port).expect("a port")))
         };
-        let (http, https) = (port("http"), port("https"));
+        let (http, https) = (port("http").expect("a listener http"), port("https"));
         Self { process, admin, http, https, _folder: folder }
     }
 
@@ -111,8 +119,9 @@ impl Envoy {
     }
 
     /// The TLS listener.
+    #[track_caller]
     pub fn https(&self) -> SocketAddr {
-        self.https
+        self.https.expect("a listener https")
     }
 
     /// A page of the admin port.
@@ -226,7 +235,7 @@ fn tell_decision(text: &mut String) {
 }
 
 /// Replaces what stands from `from` (itself included) up to `to`, or just `from` if `to` is empty.
-fn replace_part(text: &mut String, from: &str, to: &str, by: &str) {
+pub fn replace_part(text: &mut String, from: &str, to: &str, by: &str) {
     assert_eq!(text.matches(from).count(), 1, "{from:?} in envoy.yaml");
     let start = text.find(from).expect("counted above");
     let length = if to.is_empty() {

@@ -7,10 +7,13 @@ pub mod client;
 pub mod control_plane;
 pub mod echo;
 pub mod envoy;
+pub mod istio;
 pub mod plugin;
 pub mod process;
+pub mod program;
 pub mod random;
 pub mod reference;
+pub mod registry;
 pub mod upstream;
 pub mod wait;
 

@@ -8,7 +8,7 @@ use gatepass::compact;
 use gatepass::config::wire::PluginConfiguration;
 use gatepass_tests::envoy::{Changes, Envoy};
 use gatepass_tests::random::Random;
-use gatepass_tests::{artefacts, echo, wait};
+use gatepass_tests::{artefacts, echo, istio, wait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -21,15 +21,18 @@ pub enum Form {
     Compact,
     /// JSON in a `StringValue`, its tokens as `token_set`.
     TokenSet,
+    /// JSON in a `StringValue`, as Istio writes it.
+    Istio,
 }
 
 /// The forms that valid configurations are pushed in, at random.
-pub const FORMS: [Form; 3] = [Form::Json, Form::Compact, Form::TokenSet];
+pub const FORMS: [Form; 4] = [Form::Json, Form::Compact, Form::TokenSet, Form::Istio];
 
 /// A valid configuration as the `configuration` of Envoy's Wasm filter.
 pub fn encode_push(configuration: &Value, form: Form) -> Value {
     match form {
         Form::Json => string_value(&configuration.to_string()),
+        Form::Istio => string_value(&istio::plugin_config(configuration)),
         Form::Compact => bytes_value(&compact::encode(&wire(configuration)).expect("a valid configuration")),
         Form::TokenSet => token_set(&wire(configuration), |bytes| bytes),
     }
