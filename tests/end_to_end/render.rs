@@ -81,7 +81,7 @@ fn tls_reports_and_names_are_configurations_that_envoy_takes() {
     let (chain, key) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
     let upstream = Upstream::start();
     // Characters that YAML or JSON could stumble over, in a name that the filter takes.
-    let user = "fr'é\"d\\ #: {x} \u{2028}\u{1f600}";
+    let user = "fr'é\"d\\ # {x} \u{2028}\u{1f600}";
     let mut input = configuration(1, &[entry("t1", &mint(), user)]);
     input["settings"]["identity_headers"] = json!({"user": "x-remote-user"});
     for more in [
@@ -135,4 +135,35 @@ fn what_is_refused_is_named_and_leaves_no_file() {
         assert!(error.contains(said), "{arguments:?}: {error}");
         assert_eq!(folder.path().read_dir().expect("the folder").count(), 0, "{arguments:?} left something");
     }
+}
+
+/// Each line of the two pages that begins so, in a folder with what they speak of.
+#[test]
+fn the_commands_of_the_pages_work_as_printed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dist = folder.path().join("dist");
+    std::fs::create_dir(&dist).expect("a folder");
+    std::fs::copy(artefacts::module(), dist.join("gatepass.wasm")).expect("the module");
+    let input = configuration(1, &[entry("t1", &mint(), "fred")]).to_string();
+    std::fs::write(folder.path().join("snapshot.json"), input).expect("the input");
+    let program = artefacts::program();
+    let bin = program.parent().expect("its folder");
+    let run = |line: &str| {
+        let mut shell = Command::new("sh");
+        shell.current_dir(folder.path()).arg("-euc").arg(line);
+        let path = format!("{}:{}", text(bin), std::env::var("PATH").expect("PATH"));
+        let output = finish(shell.env("PATH", path), "");
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    run("gatepass render image --output dist/image");
+    let mut commands = 0;
+    for page in ["docs/envoy.md", "docs/istio.md"] {
+        let page = std::fs::read_to_string(artefacts::root().join(page)).expect("the page");
+        let page = page.replace("\\\n", "");
+        for line in page.lines().filter(|line| line.starts_with("gatepass render ")) {
+            run(line);
+            commands += 1;
+        }
+    }
+    assert_eq!(commands, 8, "commands in the pages");
 }

@@ -73,7 +73,7 @@ fn rbac() -> Value {
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
             "rules": {"action": "ALLOW", "policies": {"gatepass-has-allowed": policy}},
-            "rules_stat_prefix": "gatepass_seatbelt_",
+            "rules_stat_prefix": "gatepass_seatbelt",
         },
     })
 }
