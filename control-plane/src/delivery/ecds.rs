@@ -11,6 +11,7 @@ use gatepass::compact;
 use gatepass::config::ConfigError;
 use gatepass::config::wire::PluginConfiguration;
 use prost::Message as _;
+use serde_json::json;
 
 use super::proto::{
     Any, AsyncDataSource, BytesValue, DataSource, DiscoveryResponse, EnvironmentVariables, FailurePolicy,
@@ -165,12 +166,12 @@ pub fn json(
     let bytes = compact::encode(configuration)?;
     let type_url = |name: &str| format!("type.googleapis.com/{name}");
     let configured = if compact {
-        serde_json::json!({"@type": type_url(BYTES), "value": STANDARD.encode(bytes)})
+        json!({"@type": type_url(BYTES), "value": STANDARD.encode(bytes)})
     } else {
         let text = serde_json::to_string(configuration).map_err(|error| ConfigError::new("", error))?;
-        serde_json::json!({"@type": type_url("google.protobuf.StringValue"), "value": text})
+        json!({"@type": type_url("google.protobuf.StringValue"), "value": text})
     };
-    let plugin = serde_json::json!({
+    let plugin = json!({
         "name": "gatepass", "root_id": "gatepass", "failure_policy": "FAIL_RELOAD",
         "vm_config": {
             "vm_id": "gatepass", "runtime": "envoy.wasm.runtime.v8",
@@ -179,10 +180,9 @@ pub fn json(
         },
         "configuration": configured,
     });
-    let filter = serde_json::json!({"@type": type_url(WASM), "config": plugin});
-    let extension =
-        serde_json::json!({"@type": type_url(EXTENSION), "name": "gatepass", "typed_config": filter});
-    let response = serde_json::json!({
+    let filter = json!({"@type": type_url(WASM), "config": plugin});
+    let extension = json!({"@type": type_url(EXTENSION), "name": "gatepass", "typed_config": filter});
+    let response = json!({
         "version_info": version_info(&configuration.epoch, &configuration.revision),
         "resources": [extension],
     });

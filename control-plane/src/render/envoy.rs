@@ -29,6 +29,15 @@ pub enum Source<'c> {
     Watched(&'c Path),
 }
 
+/// The filter.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// The module, as Envoy sees it.
+    pub module: PathBuf,
+    /// Whether it reports usage to the cluster `gatepass`.
+    pub reports: bool,
+}
+
 /// What is put into the shipped configuration.
 #[derive(Clone, Debug)]
 pub struct Gate {
@@ -83,7 +92,7 @@ impl Gate {
         )?;
         text.once("xff_num_trusted_hops: 0", &format!("xff_num_trusted_hops: {}", self.trusted_hops))?;
         self.put_tls(&mut text)?;
-        self.put_filter(&mut text, source)?;
+        self.filter().put(&mut text, source)?;
         let route = "              routes:\n              - match: {prefix: /}\n                \
                      # Without a timeout of its own Envoy gives a reply 15 s.\n                \
                      route: {cluster: upstream, timeout: 300s}\n";
@@ -95,16 +104,8 @@ impl Gate {
         Ok(text.into())
     }
 
-    /// The filter and the seatbelt alone, as a list for the `http_filters` of another configuration.
-    ///
-    /// # Errors
-    /// As above.
-    pub fn filters(&self, source: Source<'_>) -> Result<String, EnvoyError> {
-        let mut text = Text::new(SHIPPED);
-        self.put_filter(&mut text, source)?;
-        let lines = text.part("          # 1. Gatepass", "          # 3. To your service.")?;
-        let lines = lines.lines().map(|line| format!("{}\n", line.get(10..).unwrap_or_default()));
-        Ok(format!("# {}\n{}", title(source), lines.collect::<String>()))
+    fn filter(&self) -> Filter {
+        Filter { module: self.module.clone(), reports: self.reports.is_some() }
     }
 
     fn command(&self) -> &'static str {
@@ -137,7 +138,45 @@ impl Gate {
         text.once("    filter_chains:\n    - filters: &gate\n", &socket)
     }
 
-    fn put_filter(&self, text: &mut Text, source: Source<'_>) -> Result<(), EnvoyError> {
+    fn put_clusters(&self, text: &mut Text) -> Result<(), EnvoyError> {
+        if let Some(reports) = &self.reports {
+            text.once("    type: STATIC\n", &format!("    type: {}\n", reports.discovery()))?;
+            let place = "address: {socket_address: {address: 127.0.0.1, port_value: 8081}}";
+            text.once(place, &format!("address: {}", reports.socket_address()))?;
+        } else {
+            text.between("  # The control plane, to which each worker", "  # YOUR SERVICE:\n", "")?;
+        }
+        let upstream = format!(
+            "  - name: upstream
+    type: {}
+    connect_timeout: 5s
+    load_assignment:
+      cluster_name: upstream
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {{address: {}}}
+",
+            self.upstream.discovery(),
+            self.upstream.socket_address()
+        );
+        text.between("  # YOUR SERVICE:\n", "\n# The filter's own statistics", &upstream)
+    }
+}
+
+impl Filter {
+    /// The filter and the seatbelt alone, as a list for the `http_filters` of another configuration.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn filters(&self, source: Source<'_>) -> Result<String, EnvoyError> {
+        let mut text = Text::new(SHIPPED);
+        self.put(&mut text, source)?;
+        let lines = text.part("          # 1. Gatepass", "          # 3. To your service.")?;
+        let lines = lines.lines().map(|line| format!("{}\n", line.get(10..).unwrap_or_default()));
+        Ok(format!("# {}\n{}", title(source), lines.collect::<String>()))
+    }
+
+    fn put(&self, text: &mut Text, source: Source<'_>) -> Result<(), EnvoyError> {
         let configuration = match source {
             Source::Watched(path) => {
                 let watched = format!("path: {}", file(path)?);
@@ -162,7 +201,7 @@ impl Gate {
                 )
             }
         };
-        let environment = if self.reports.is_some() {
+        let environment = if self.reports {
             "\n                  environment_variables: {host_env_keys: [GATEPASS_REPORT_KEY]}"
         } else {
             ""
@@ -191,35 +230,11 @@ impl Gate {
 
     /// Reports go to the cluster that is made for them, or nowhere.
     fn reporting(&self, configuration: &PluginConfiguration) -> PluginConfiguration {
-        let report = self.reports.is_some().then(|| {
+        let report = self.reports.then(|| {
             let report = configuration.report.clone().unwrap_or_default();
             gatepass::config::wire::Report { cluster: "gatepass".to_owned(), ..report }
         });
         PluginConfiguration { report, ..configuration.clone() }
-    }
-
-    fn put_clusters(&self, text: &mut Text) -> Result<(), EnvoyError> {
-        if let Some(reports) = &self.reports {
-            text.once("    type: STATIC\n", &format!("    type: {}\n", reports.discovery()))?;
-            let place = "address: {socket_address: {address: 127.0.0.1, port_value: 8081}}";
-            text.once(place, &format!("address: {}", reports.socket_address()))?;
-        } else {
-            text.between("  # The control plane, to which each worker", "  # YOUR SERVICE:\n", "")?;
-        }
-        let upstream = format!(
-            "  - name: upstream
-    type: {}
-    connect_timeout: 5s
-    load_assignment:
-      cluster_name: upstream
-      endpoints:
-      - lb_endpoints:
-        - endpoint: {{address: {}}}
-",
-            self.upstream.discovery(),
-            self.upstream.socket_address()
-        );
-        text.between("  # YOUR SERVICE:\n", "\n# The filter's own statistics", &upstream)
     }
 }
 

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use gatepass::config::wire::PluginConfiguration;
 
 use super::{Input, Output, note};
 use crate::delivery::ecds;
-use crate::render::envoy::{Gate, HostPort, Source};
+use crate::render::envoy::{Filter, Gate, HostPort, Source};
 
 /// What `gatepass render envoy` takes.
 #[derive(Clone, Debug, Args)]
@@ -23,13 +23,14 @@ pub struct EnvoyArgs {
     #[arg(long, env = "GATEPASS_MODULE", default_value = "dist/gatepass.wasm", value_name = "FILE")]
     module: PathBuf,
     /// Have Envoy watch this file for the filter's configuration, instead of writing that into Envoy's own. `gatepass
-    /// serve` and `gatepass render ecds` write it; INPUT is not read
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "compact", "module"])]
+    /// serve` and `gatepass render ecds` write it; INPUT and --module are not read
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "compact"])]
     ecds_file: Option<PathBuf>,
     /// Write the tokens in the compact encoding: larger sets, quicker, not to be read by people
     #[arg(long)]
     compact: bool,
-    /// Write only the filter and the seatbelt, as a list for `http_filters` in a configuration of your own
+    /// Write only the filter and the seatbelt, as a list for `http_filters` in a configuration of your own; with
+    /// --reports it needs a cluster `gatepass` there
     #[arg(long, conflicts_with_all = ["upstream", "listen", "admin", "tls_certificate", "trusted_hops"])]
     filters_only: bool,
     /// Where clients are served
@@ -83,18 +84,20 @@ pub(super) fn envoy(args: &EnvoyArgs) -> anyhow::Result<()> {
     if args.reports.is_none() && configuration.as_ref().is_some_and(|it| it.report.is_some()) {
         note("report: left out, since there is no --reports to send usage to");
     }
-    let tls = args.tls_certificate.clone().zip(args.tls_key.clone());
+    if args.filters_only {
+        let filter = Filter { module: args.module.clone(), reports: args.reports.is_some() };
+        return args.output.write(filter.filters(source)?.as_bytes());
+    }
     let gate = Gate {
         module: args.module.clone(),
         listen: args.listen,
         admin: args.admin,
-        upstream: args.upstream.clone().unwrap_or_else(|| args.listen.into()),
-        tls,
+        upstream: args.upstream.clone().context("--upstream: name the service behind the gate")?,
+        tls: args.tls_certificate.clone().zip(args.tls_key.clone()),
         reports: args.reports.clone(),
         trusted_hops: args.trusted_hops,
     };
-    let text = if args.filters_only { gate.filters(source)? } else { gate.render(source)? };
-    args.output.write(text.as_bytes())
+    args.output.write(gate.render(source)?.as_bytes())
 }
 
 pub(super) fn ecds(args: &EcdsArgs) -> anyhow::Result<()> {

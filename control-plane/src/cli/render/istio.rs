@@ -85,8 +85,8 @@ pub(super) fn istio(args: IstioArgs) -> anyhow::Result<()> {
     if args.reports.is_none() && configuration.report.is_some() {
         note("report: left out, since there is no --reports to send usage to");
     }
-    if args.proxy == Proxy::Waypoint && args.without_seatbelt {
-        note("without the seatbelt a waypoint whose filter did not start lets requests through");
+    if args.without_seatbelt {
+        note("without a seatbelt a proxy whose filter did not start lets requests through");
     }
     let resources = Resources {
         proxy: args.proxy,

@@ -89,7 +89,8 @@ fn the_access_log_reads_the_header_that_the_filter_sets() {
 
 #[test]
 fn the_filters_alone_are_a_list() {
-    let text = gate().filters(Source::Compact(&configuration())).unwrap();
+    let filter = Filter { module: gate().module, reports: false };
+    let text = filter.filters(Source::Compact(&configuration())).unwrap();
     let items = text.lines().filter(|line| line.starts_with("- name: ")).collect::<Vec<_>>();
     assert_eq!(items, ["- name: gatepass", "- name: envoy.filters.http.rbac"]);
     assert!(text.contains("google.protobuf.BytesValue"));
