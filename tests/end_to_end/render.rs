@@ -5,11 +5,12 @@ use std::process::Command;
 
 use gatepass_control_plane::cli::run::certificate;
 use gatepass_tests::client::get;
+use gatepass_tests::control_plane::ControlPlane;
 use gatepass_tests::envoy::Envoy;
 use gatepass_tests::plugin::{configuration, entry, mint};
 use gatepass_tests::program::{fails, finish, prints};
 use gatepass_tests::upstream::Upstream;
-use gatepass_tests::{artefacts, bearer};
+use gatepass_tests::{artefacts, bearer, wait};
 use serde_json::{Value, json};
 
 fn text(path: &Path) -> &str {
@@ -135,6 +136,25 @@ fn what_is_refused_is_named_and_leaves_no_file() {
         assert!(error.contains(said), "{arguments:?}: {error}");
         assert_eq!(folder.path().read_dir().expect("the folder").count(), 0, "{arguments:?} left something");
     }
+}
+
+/// What `GET /api/v1/snapshot` gives, by way of `--reports`: the use of a token shows in the control plane.
+#[test]
+fn the_control_planes_snapshot_is_enforced_and_its_use_reported() {
+    let (control, upstream) = (ControlPlane::start(), Upstream::start());
+    control.user("fred", "user");
+    let token = control.token("fred");
+    let snapshot = control.admins(200, "GET", "/snapshot", &Value::Null).text();
+    let text = envoy(&upstream, &["--reports", &control.dataplane().to_string()], &snapshot);
+    let key = std::fs::read_to_string(control.data().join("report-key")).expect("the report key");
+    let gate = Envoy::with_configuration(&text, Some(&key));
+    guards(&gate, &upstream, &token.secret);
+    let path = format!("/tokens/{}", token.id);
+    let used = wait::until("the use to be reported", || {
+        let used = control.admins(200, "GET", &path, &Value::Null).json()["last_used"].clone();
+        (!used.is_null()).then_some(used)
+    });
+    assert_eq!(used["ip"], "127.0.0.1", "{used}");
 }
 
 /// Each line of the two pages that begins so, in a folder with what they speak of.
