@@ -123,6 +123,8 @@ bench-modules:
 	@$(call REPLACE,$(CALLS),target/bench/calls.wasm)
 	$(RUSTC_NOOP) --features copy
 	@$(call REPLACE,$(NOOP),target/bench/copy.wasm)
+	$(RUSTC_NOOP) --features ticks
+	@$(call REPLACE,$(NOOP),target/bench/ticks.wasm)
 
 .PHONY: bench
 bench: envoy module bench-modules ## every benchmark, about 20 minutes on a quiet machine (ARGS="--quick" takes 4; ARGS="--help" shows its flags)

@@ -28,6 +28,8 @@ pub struct Modules {
     pub calls: PathBuf,
     /// The filter that only copies its configuration.
     pub copy: PathBuf,
+    /// The filter that only has itself called once a second.
+    pub ticks: PathBuf,
 }
 
 /// Envoy and the ext_authz server.

@@ -75,6 +75,14 @@ pub struct Run {
     /// The filter that only copies its configuration
     #[arg(long, env = "GATEPASS_BENCH_COPY", value_name = "FILE", default_value = "target/bench/copy.wasm")]
     pub copy: PathBuf,
+    /// The filter that only ticks
+    #[arg(
+        long,
+        env = "GATEPASS_BENCH_TICKS",
+        value_name = "FILE",
+        default_value = "target/bench/ticks.wasm"
+    )]
+    pub ticks: PathBuf,
     /// Where results and plots go
     #[arg(long, env = "GATEPASS_BENCH_OUT", value_name = "FOLDER", default_value = "target/bench")]
     pub out: PathBuf,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::acceptance::Line;
 use crate::cold::{Cold, worker_us};
-use crate::memory::{Memory, PUSHED_TOKENS};
+use crate::memory::{Growth, Memory, PUSHED_TOKENS};
 use crate::pushing::Observed;
 use crate::results::Results;
 use crate::stats::{Quartiles, Spread, median};
@@ -167,17 +167,10 @@ fn first_load(out: &mut String, cold: &Cold) -> std::fmt::Result {
 
 fn resident(out: &mut String, memory: &Memory) -> std::fmt::Result {
     let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / 1_048_576.0);
-    write!(out, "Resident memory of Envoy at {} tokens after pushes:", grouped(PUSHED_TOKENS))?;
-    for (pushes, bytes) in &memory.after_pushes {
-        write!(out, " {}: {}", grouped(*pushes), mib(*bytes))?;
-    }
+    grown(out, &memory.growth)?;
     let tokens = grouped(memory.tokens);
-    writeln!(
-        out,
-        ".\nResident memory with one worker: empty {}, {tokens} tokens {}:",
-        mib(memory.empty),
-        mib(memory.full)
-    )?;
+    let (empty, full) = (mib(memory.empty), mib(memory.full));
+    writeln!(out, "Resident memory with one worker: empty {empty}, {tokens} tokens {full}:")?;
     writeln!(
         out,
         "{:.0} bytes a token in all (worker, main thread, Envoy's own copy), {:.0} for each further worker.",
@@ -186,6 +179,28 @@ fn resident(out: &mut String, memory: &Memory) -> std::fmt::Result {
     )?;
     if !memory.said.is_empty() {
         writeln!(out, "The module's own account: {}", memory.said)?;
+    }
+    writeln!(out)
+}
+
+fn grown(out: &mut String, growth: &[Growth]) -> std::fmt::Result {
+    let tokens = grouped(PUSHED_TOKENS);
+    writeln!(
+        out,
+        "Resident memory of Envoy with one worker after so many pushes of {tokens} tokens, MiB, and what"
+    )?;
+    writeln!(out, "Envoy has kept of each of the last ones outside of VMs, bytes:")?;
+    write!(out, "  {:24}", "")?;
+    for look in growth.iter().take(1).flat_map(|module| &module.looks) {
+        write!(out, " {:>8}", grouped(look.pushes))?;
+    }
+    writeln!(out, " {:>8}", "a push")?;
+    for module in growth {
+        write!(out, "  {:24}", module.module)?;
+        for look in &module.looks {
+            write!(out, " {:>8.1}", look.resident as f64 / 1_048_576.0)?;
+        }
+        writeln!(out, " {:>8}", module.per_push().map_or("n/a".into(), |bytes| format!("{bytes:.0}")))?;
     }
     writeln!(out)
 }

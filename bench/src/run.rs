@@ -64,6 +64,7 @@ impl Bench {
             noop: absolute(&run.noop)?,
             calls: absolute(&run.calls)?,
             copy: absolute(&run.copy)?,
+            ticks: absolute(&run.ticks)?,
         };
         say(&format!("drawing {} tokens", variants::grouped(counts.tokens)));
         Ok(Self {
@@ -192,7 +193,10 @@ impl Bench {
             results.cold = Some(cold::measure(&self.program, &self.modules, &self.tokens, amount, &probe)?);
         }
         if self.run.wants(Part::Memory) {
-            say(&format!("memory: {} pushes at 1,000 tokens", self.counts.memory_pushes));
+            say(&format!(
+                "memory: {} pushes at 1,000 tokens into each of three modules",
+                self.counts.memory_pushes
+            ));
             let amount = (self.counts.memory_pushes, self.form);
             let (program, modules) = (&self.program, &self.modules);
             results.memory = Some(memory::measure(program, modules, &self.tokens, amount, &mut self.random)?);

@@ -174,3 +174,27 @@ fn every_example_of_the_contract_is_taken() {
     let mut gate = Gate::with(&least);
     decides(&mut gate, &[("everything is protected", get("/"), "401 credentials_missing")]);
 }
+
+/// A VM's memory never shrinks, so what a push left behind would stay until the proxy's end.
+#[test]
+fn pushes_leave_nothing_behind_in_the_vm() {
+    const PAGE: usize = 64 * 1024;
+    let text = |number: u64| {
+        let token = |n: u64| {
+            let changed = if n == number % 500 { number } else { 0 };
+            json!({"id": format!("{n:026}"), "sha256": format!("{n:032x}{changed:032x}"), "user": format!("user-{n}")})
+        };
+        let tokens: Vec<Value> = (0..500).map(token).chain([entry("plain", json!({}))]).collect();
+        revision("a", number, &tokens)
+    };
+    let suffices = |bytes: usize, pushes: u64| {
+        let mut worker = Gate::with_memory(bytes);
+        (1..=pushes).all(|number| {
+            worker.configure("gatepass", &text(number))
+                && worker.send(&get("/rest/a").bearer(&secret("plain"))).decision() == Some("allow.token")
+        })
+    };
+    let least = (20..100).map(|pages| pages * PAGE).find(|bytes| suffices(*bytes, 20));
+    let least = least.expect("some six megabytes suffice for 500 tokens");
+    assert!(suffices(least + PAGE, 2_000), "what is enough for 20 pushes is not enough for 2,000");
+}

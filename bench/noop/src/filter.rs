@@ -1,5 +1,8 @@
 //! A filter by the SDK's defaults, with the exports that the SDK gives every module.
 
+#[cfg(feature = "ticks")]
+use std::time::Duration;
+
 #[cfg(feature = "copy")]
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -13,19 +16,24 @@ proxy_wasm::main! {{
 
 struct Root;
 
-impl Context for Root {}
+impl Context for Root {
+    #[cfg(feature = "ticks")]
+    fn on_done(&mut self) -> bool {
+        // A host would go on ticking for a root that is gone.
+        self.set_tick_period(Duration::ZERO);
+        true
+    }
+}
 
 impl RootContext for Root {
-    #[cfg(feature = "copy")]
+    #[cfg(any(feature = "copy", feature = "ticks"))]
     fn on_configure(&mut self, size: usize) -> bool {
-        let start = hostcalls::get_current_time();
-        let copied = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size);
-        let end = hostcalls::get_current_time();
-        if let (Ok(start), Ok(Some(bytes)), Ok(end)) = (start, copied, end) {
-            let took = end.duration_since(start).unwrap_or_default();
-            let line = format!("gatepass-bench: copied in {} us: {} bytes", took.as_micros(), bytes.len());
-            let _ = hostcalls::log(LogLevel::Debug, &line);
-        }
+        #[cfg(feature = "ticks")]
+        self.set_tick_period(Duration::from_secs(1));
+        #[cfg(feature = "copy")]
+        copy(size);
+        #[cfg(not(feature = "copy"))]
+        let _ = size;
         true
     }
 
@@ -35,6 +43,19 @@ impl RootContext for Root {
 
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
+    }
+}
+
+/// Reads the whole configuration and says how long that took.
+#[cfg(feature = "copy")]
+fn copy(size: usize) {
+    let start = hostcalls::get_current_time();
+    let copied = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size);
+    let end = hostcalls::get_current_time();
+    if let (Ok(start), Ok(Some(bytes)), Ok(end)) = (start, copied, end) {
+        let took = end.duration_since(start).unwrap_or_default();
+        let line = format!("gatepass-bench: copied in {} us: {} bytes", took.as_micros(), bytes.len());
+        let _ = hostcalls::log(LogLevel::Debug, &line);
     }
 }
 
