@@ -15,7 +15,7 @@ CALLS := $(TARGET)/wasm32-wasip1/compared/gatepass_bench_calls.wasm
 RUSTC_CALLS := cargo rustc --locked --package gatepass-bench-calls --lib --profile compared --target wasm32-wasip1 --crate-type cdylib
 # It makes the module a tenth smaller. Only features that every Envoy in scripts/ knows.
 WASM_OPT = $(or $(GATEPASS_WASM_OPT),.tools/binaryen-$(shell sed -n 's/.*"binaryen": "\([^"]*\)".*/\1/p' scripts/binaryen/package.json)/wasm-opt)
-SHRINK = $(WASM_OPT) -Oz --enable-bulk-memory --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int \
+SHRINK = $(WASM_OPT) -Oz --converge --const-hoisting --reorder-functions --reorder-globals --enable-bulk-memory --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int \
     --enable-reference-types --enable-sign-ext --strip-debug --strip-producers --strip-target-features
 # A running proxy may be reading what is replaced: never write into it.
 REPLACE = mkdir -p $(dir $(2)) && cp $(1) $(2).new && mv $(2).new $(2)

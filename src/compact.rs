@@ -1,9 +1,11 @@
 //! The compact encoding of a plugin configuration: the same contract as the JSON, for large sets of tokens.
 //! `docs/plugin-configuration.md` has it byte by byte.
 //!
-//! Head, the JSON of all but the tokens, a list of chunks, the chunks. The list names each chunk by the SHA-256 of its
-//! bytes; a worker that has a chunk of that name does not read it again. So a push costs what it changes, whoever made
-//! it and whatever was pushed before: nothing in the encoding refers to an earlier one.
+//! Head, the JSON of all but the tokens, a list, the chunks of tokens, the lists of their ids. The list names each of
+//! these by the SHA-256 of its bytes; a worker that has a part of that name does not read it again. So a push costs what
+//! it changes, whoever made it and whatever was pushed before: nothing in the encoding refers to an earlier one.
+//!
+//! The lists of ids prove that no id stands twice: they rise, and whether they are the tokens' is told by a sum.
 //!
 //! The names are not computed while a configuration is loaded (`gatepass snapshot inspect` does): they are for telling
 //! chunks apart, and whoever writes a configuration could as well write other tokens. Bytes that were damaged on their
@@ -11,33 +13,39 @@
 
 mod load;
 
-use std::hash::Hasher as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gatepass_records::number_of;
 use sha2::{Digest as _, Sha256};
-use twox_hash::XxHash32;
+use twox_hash::XxHash64;
 
 use crate::config::ConfigError;
 use crate::config::wire::PluginConfiguration;
 use crate::policy::{LoadError, Policy};
 use crate::table::Table;
 
-pub use load::{ChunkName, Held};
-pub(crate) use load::{Manifest, check_all_ids};
+pub use load::Held;
+pub(crate) use load::Manifest;
+
+/// SHA-256 of the bytes of a chunk or of a list of ids, by which a configuration names what it shares with the one before.
+pub type ChunkName = [u8; 32];
 
 /// What a compact configuration begins with. No JSON does.
 pub const MAGIC: [u8; 8] = *b"GATEPASS";
 /// The only format that this crate knows.
 pub const FORMAT: u32 = 1;
 /// Bytes of the head.
-pub const HEAD: usize = 28;
-/// Bytes of a chunk's place in the list: its name, its length, its tokens and its checksum.
+pub const HEAD: usize = 32;
+/// Where in the head begins what its checksum is of; it ends with the list.
+pub const CHECKED_FROM: usize = 16;
+/// Bytes that the list has for a chunk, and for a list of ids: its name, its length, its tokens and its checksum.
 pub const LISTED: usize = 44;
 
-/// Most chunks. However digests were chosen, a million tokens never need as many: only those of more than 512 tokens are
-/// split, at most 64 times.
-pub const MAX_CHUNKS: usize = 131_072;
+/// Most chunks, and most lists of ids. However digests were chosen, a million tokens never need as many: only those of
+/// more than 512 tokens are split, at most 64 times.
+pub const MAX_PARTS: usize = 131_072;
+/// Most ids of a list that is written here: 32 KiB, of which a token that is made or revoked changes one.
+const MAX_LIST: usize = 4096;
 
 /// Encodes a configuration.
 ///
@@ -47,7 +55,7 @@ pub fn encode(configuration: &PluginConfiguration) -> Result<Vec<u8>, ConfigErro
     let policy = Policy::from_wire(configuration.clone())?;
     let rest = PluginConfiguration { tokens: None, token_set: None, ..configuration.clone() };
     let json = serde_json::to_vec(&rest).map_err(|error| ConfigError::new("", error))?;
-    Ok(write(&json, policy.table()))
+    write(&json, policy.table())
 }
 
 /// The same configuration with its tokens as `token_set`: for hosts that carry only JSON.
@@ -56,7 +64,7 @@ pub fn encode(configuration: &PluginConfiguration) -> Result<Vec<u8>, ConfigErro
 /// The first field for which the filter would refuse it.
 pub fn encode_in_json(configuration: &PluginConfiguration) -> Result<PluginConfiguration, ConfigError> {
     let policy = Policy::from_wire(configuration.clone())?;
-    let token_set = STANDARD.encode(write(b"", policy.table()));
+    let token_set = STANDARD.encode(write(b"", policy.table())?);
     Ok(PluginConfiguration { tokens: None, token_set: Some(token_set), ..configuration.clone() })
 }
 
@@ -73,9 +81,9 @@ pub fn decode(bytes: &[u8]) -> Result<PluginConfiguration, ConfigError> {
     Ok(PluginConfiguration { tokens: Some(tokens), token_set: None, ..rest })
 }
 
-/// A chunk as a compact configuration holds it.
+/// A chunk, or a list of ids, as a compact configuration holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NamedChunk<'b> {
+pub struct NamedPart<'b> {
     /// What the list calls it.
     pub name: ChunkName,
     /// How many tokens the list says are in it.
@@ -84,81 +92,97 @@ pub struct NamedChunk<'b> {
     pub bytes: &'b [u8],
 }
 
-impl NamedChunk<'_> {
+impl NamedPart<'_> {
     /// Whether its name is the SHA-256 of its bytes.
     pub fn has_its_own_name(&self) -> bool {
         <[u8; 32]>::from(Sha256::digest(self.bytes)) == self.name
     }
 }
 
-/// The chunks of a compact configuration in order, as they are listed: neither they nor their names are checked.
+/// What a compact configuration is made of, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parts<'b> {
+    /// The chunks.
+    pub chunks: Vec<NamedPart<'b>>,
+    /// The lists of ids.
+    pub ids: Vec<NamedPart<'b>>,
+}
+
+/// The parts of a compact configuration, as they are listed: neither they nor their names are checked.
 ///
 /// # Errors
-/// Head, JSON or list are damaged, or a chunk lies beyond the end.
-pub fn chunks(bytes: &[u8]) -> Result<Vec<NamedChunk<'_>>, ConfigError> {
-    let manifest = Manifest::read(bytes).map_err(|error| match error {
-        LoadError::Content(error) => error,
-        LoadError::Memory | LoadError::Host => ConfigError::new("", "there is no memory for it"),
-    })?;
-    let beyond = || ConfigError::new("", "a chunk lies beyond the configuration's end");
-    let (_, rest) = bytes.split_at_checked(HEAD.saturating_add(manifest.json.len())).ok_or_else(beyond)?;
-    let count = bytes.get(16..20).and_then(|count| count.first_chunk::<4>()).ok_or_else(beyond)?;
-    let list_len = (u32::from_le_bytes(*count) as usize).saturating_mul(LISTED);
-    let (list, mut rest) = rest.split_at_checked(list_len).ok_or_else(beyond)?;
-    let mut next = |place: &[u8; LISTED]| {
-        let (name, numbers) = place.split_first_chunk::<32>()?;
+/// Head, JSON or list are damaged, or a part lies beyond the end.
+pub fn parts(bytes: &[u8]) -> Result<Parts<'_>, ConfigError> {
+    let manifest = Manifest::read(&bytes).map_err(LoadError::into_content)?;
+    let beyond = || ConfigError::new("", "a chunk or list of ids lies beyond the configuration's end");
+    let mut rest = bytes.get(manifest.parts_at()..).ok_or_else(beyond)?;
+    let mut next = |listed: &[u8; LISTED]| {
+        let (name, numbers) = listed.split_first_chunk::<32>()?;
         let [len, tokens, _] = numbers.as_chunks::<4>().0 else { return None };
-        let (chunk, behind) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+        let (part, behind) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
         rest = behind;
-        Some(NamedChunk { name: *name, tokens: u32::from_le_bytes(*tokens), bytes: chunk })
+        Some(NamedPart { name: *name, tokens: u32::from_le_bytes(*tokens), bytes: part })
     };
-    list.as_chunks::<LISTED>().0.iter().map(|place| next(place).ok_or_else(beyond)).collect()
+    let (chunks, ids) = manifest.listed();
+    let mut all = |listed: &[[u8; LISTED]]| -> Result<Vec<_>, ConfigError> {
+        listed.iter().map(|listed| next(listed).ok_or_else(beyond)).collect()
+    };
+    Ok(Parts { chunks: all(chunks)?, ids: all(ids)? })
 }
 
-/// XXH32 with seed 0: <https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md>. Damage of one byte is always
-/// found, other damage but for one case in 2^32. A CRC takes a VM several times as long.
-struct Checksum(XxHash32);
-
-impl Default for Checksum {
-    fn default() -> Self {
-        Self(XxHash32::with_seed(0))
-    }
+/// The lower half of XXH64 with seed 0: <https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md>. It misses one
+/// case of damage in 2^32. XXH32 takes twice as long, and a CRC in a VM many times as long.
+fn checksum(bytes: &[u8]) -> u32 {
+    XxHash64::oneshot(0, bytes) as u32
 }
 
-impl Checksum {
-    fn of(bytes: &[u8]) -> u32 {
-        XxHash32::oneshot(0, bytes)
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        self.0.write(bytes);
-    }
-
-    fn get(&self) -> u32 {
-        self.0.finish_32()
-    }
-}
-
-fn write(json: &[u8], table: &Table) -> Vec<u8> {
+fn write(json: &[u8], table: &Table) -> Result<Vec<u8>, ConfigError> {
     let chunks = table.chunks();
-    let list: Vec<u8> = chunks.iter().flat_map(|chunk| listed(chunk.bytes(), chunk.len())).collect();
-    let mut bytes = Vec::new();
-    bytes.extend_from_slice(&MAGIC);
-    for number in [FORMAT, size(json.len()), size(chunks.len()), size(table.len())] {
-        bytes.extend_from_slice(&number.to_le_bytes());
+    let ids = id_lists(table)?;
+    let mut list: Vec<u8> = chunks.iter().flat_map(|chunk| listed(chunk.bytes(), chunk.len())).collect();
+    ids.iter().for_each(|ids| list.extend(listed(ids, ids.as_chunks::<8>().0.len())));
+    let mut checked = Vec::new();
+    for number in [size(json.len()), size(chunks.len()), size(table.len()), size(ids.len())] {
+        checked.extend_from_slice(&number.to_le_bytes());
     }
-    let mut checksum = Checksum::default();
-    [bytes.as_slice(), json, &list].iter().for_each(|part| checksum.update(part));
-    bytes.extend_from_slice(&checksum.get().to_le_bytes());
-    bytes.extend_from_slice(json);
-    bytes.extend_from_slice(&list);
+    checked.extend_from_slice(json);
+    checked.extend_from_slice(&list);
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend_from_slice(&FORMAT.to_le_bytes());
+    bytes.extend_from_slice(&checksum(&checked).to_le_bytes());
+    bytes.append(&mut checked);
     chunks.iter().for_each(|chunk| bytes.extend_from_slice(chunk.bytes()));
-    bytes
+    ids.iter().for_each(|ids| bytes.extend_from_slice(ids));
+    Ok(bytes)
 }
 
-fn listed(chunk: &[u8], tokens: usize) -> Vec<u8> {
-    let mut place = Sha256::digest(chunk).to_vec();
-    for number in [size(chunk.len()), size(tokens), Checksum::of(chunk)] {
+/// The numbers of all ids, rising, cut where a leading bit changes as chunks are.
+fn id_lists(table: &Table) -> Result<Vec<Vec<u8>>, ConfigError> {
+    let mut numbers: Vec<u64> = table.iter().map(|(_, entry)| number_of(entry.id.as_bytes())).collect();
+    numbers.sort_unstable();
+    if let Some([twice, _]) = numbers.array_windows().find(|[one, other]| one == other) {
+        let mut alike = table.iter().filter(|(_, entry)| number_of(entry.id.as_bytes()) == *twice);
+        let [one, other] = [alike.next(), alike.next()].map(|token| token.map_or("", |(_, entry)| entry.id));
+        let problem = format!("the ids {one} and {other} have the same number: one of them has to change");
+        return Err(ConfigError::new("tokens", problem));
+    }
+    let (mut lists, mut open) = (Vec::new(), vec![(numbers.as_slice(), u64::BITS)]);
+    while let Some((numbers, bits)) = open.pop() {
+        if numbers.len() > MAX_LIST {
+            let bit = bits.saturating_sub(1);
+            let (low, high) = numbers.split_at(numbers.partition_point(|number| number >> bit & 1 == 0));
+            // The lower half comes first: it is pushed last.
+            open.extend([(high, bit), (low, bit)]);
+        } else if !numbers.is_empty() {
+            lists.push(numbers.iter().flat_map(|number| number.to_le_bytes()).collect());
+        }
+    }
+    Ok(lists)
+}
+
+fn listed(part: &[u8], tokens: usize) -> Vec<u8> {
+    let mut place = Sha256::digest(part).to_vec();
+    for number in [size(part.len()), size(tokens), checksum(part)] {
         place.extend_from_slice(&number.to_le_bytes());
     }
     place

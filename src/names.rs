@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-/// Longest user name, in characters.
-pub const MAX_USER_NAME: usize = 128;
-/// Longest token id or scope name, in bytes.
-pub const MAX_ID: usize = 64;
+pub use gatepass_records::ascii::{MAX_ID, MAX_USER_NAME};
+use gatepass_records::ascii::{is_plain_user_name, is_token_id};
 
 /// Why a name was refused, as a sentence about what would be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +24,7 @@ impl std::error::Error for InvalidName {}
 /// What a user name looks like.
 pub fn check_user_name(name: &str) -> Result<(), InvalidName> {
     // Nearly all names, and a million of them in one configuration.
-    let plain = |b: u8| b.is_ascii_graphic() && b != b':';
-    if (1..=MAX_USER_NAME).contains(&name.len()) && name.bytes().all(plain) {
+    if is_plain_user_name(name.as_bytes()) {
         return Ok(());
     }
     let long = name.chars().nth(MAX_USER_NAME).is_some();
@@ -48,26 +45,6 @@ pub(crate) const TOKEN_ID: &str = "a token id has 1 to 64 letters, digits, '-', 
 /// What an id looks like.
 pub fn check_token_id(id: &str) -> Result<(), InvalidName> {
     if is_token_id(id.as_bytes()) { Ok(()) } else { Err(InvalidName(TOKEN_ID)) }
-}
-
-/// Whether these bytes are a token id.
-pub(crate) fn is_token_id(id: &[u8]) -> bool {
-    // A table, not comparisons: this runs for each byte of each id of a configuration.
-    const ALLOWED: [bool; 256] = {
-        let mut allowed = [false; 256];
-        let mut byte = 0_usize;
-        while byte < 256 {
-            #[expect(clippy::indexing_slicing, reason = "at compile time")]
-            {
-                allowed[byte] =
-                    (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'_' | b'.');
-                byte += 1;
-            }
-        }
-        allowed
-    };
-    let allowed = |b: &u8| ALLOWED.get(usize::from(*b)).copied().unwrap_or(false);
-    (1..=MAX_ID).contains(&id.len()) && id.iter().all(allowed)
 }
 
 /// A scope's name has 1 to 64 lower-case letters, digits, `-` and `_`.

@@ -11,7 +11,6 @@
 mod build;
 mod chunk;
 mod directory;
-mod ids;
 mod search;
 
 use std::sync::Arc;
@@ -19,7 +18,6 @@ use std::sync::Arc;
 pub use build::{MAX_CHUNK_TOKENS, Row, chunks};
 pub(crate) use chunk::MAX_IPS;
 pub use chunk::{Chunk, InvalidChunk, IpList, MAX_EXPIRY};
-pub use ids::IdSet;
 
 use crate::address;
 use crate::config::wire::{self, StatedRefusal};

@@ -1,13 +1,14 @@
 //! The compact encoding of a plugin configuration. The input is the bytes, and once more a single chunk.
 //!
-//! Checksums would keep a fuzzer out of all that they cover, so each input is also tried with right ones.
+//! Checksums would keep a fuzzer out of all that they cover, and the lists of ids out of all that is checked behind them:
+//! so each input is also tried with right checksums, and with right lists of ids as well.
 
-use gatepass::compact::{self, FORMAT, HEAD, LISTED, MAGIC};
+use gatepass::compact::{self, CHECKED_FROM, FORMAT, HEAD, LISTED, MAGIC};
 use gatepass::config::wire::PluginConfiguration;
 use gatepass::policy::Policy;
 
 use crate::configuration::is_presentable;
-use crate::oracle::xxh32;
+use crate::oracle::xxh64;
 
 /// What stands around an input that is taken for a chunk.
 const SETTINGS: &[u8] = br#"{"version":1,"revision":"17","scopes":{"ci":[{"methods":["POST"]}]}}"#;
@@ -16,10 +17,11 @@ const SETTINGS: &[u8] = br#"{"version":1,"revision":"17","scopes":{"ci":[{"metho
 /// it is written anew; errors are fit for a log.
 pub fn check(bytes: &[u8]) {
     try_one(bytes);
-    if let Some(sealed) = sealed(bytes) {
-        try_one(&sealed);
+    if let Some(input) = Input::read(bytes) {
+        try_one(&assembled(input.json, &input.chunks, &input.ids));
+        try_one(&assembled(input.json, &input.chunks, &ids_of(&input.chunks)));
     }
-    try_one(&around(bytes));
+    try_one(&assembled(SETTINGS, &[bytes], &ids_of(&[bytes])));
 }
 
 fn try_one(bytes: &[u8]) {
@@ -51,62 +53,80 @@ fn stays_the_same(bytes: &[u8], policy: &Policy) {
     assert_eq!(compact::decode(&in_json).expect("what was written can be read"), first);
 }
 
-/// The same with right checksums and counts of tokens, if there are so many chunks. The last one takes what is left.
-fn sealed(bytes: &[u8]) -> Option<Vec<u8>> {
-    let json = number(bytes, 12)?;
-    let count = number(bytes, 16)?;
-    let list = HEAD.checked_add(json)?;
-    let chunks = list.checked_add(count.checked_mul(LISTED)?)?;
-    bytes.get(chunks..)?;
-    let mut sealed = bytes.to_vec();
-    put(&mut sealed, 8, FORMAT);
-    sealed[..MAGIC.len()].copy_from_slice(&MAGIC);
-    let (mut at, mut tokens) = (chunks, 0);
-    for index in 0..count {
-        let place = list + index * LISTED;
-        let rest = bytes.len() - at;
-        let len = if index + 1 == count { rest } else { number(bytes, place + 32)?.min(rest) };
-        let chunk = &bytes[at..at + len];
-        let rows = chunk.first_chunk().map_or(0, |rows| u32::from(u16::from_le_bytes(*rows)));
-        put(&mut sealed, place + 32, u32::try_from(len).ok()?);
-        put(&mut sealed, place + 36, rows);
-        put(&mut sealed, place + 40, xxh32(chunk));
-        (at, tokens) = (at + len, tokens + rows);
-    }
-    put(&mut sealed, 20, tokens);
-    seal_head(&mut sealed, chunks);
-    Some(sealed)
+/// What an input consists of, whether or not it says so rightly.
+struct Input<'b> {
+    json: &'b [u8],
+    chunks: Vec<&'b [u8]>,
+    ids: Vec<Vec<u8>>,
 }
 
-/// A configuration whose only chunk is these bytes.
-fn around(chunk: &[u8]) -> Vec<u8> {
-    let rows = chunk.first_chunk().map_or(0, |rows| u32::from(u16::from_le_bytes(*rows)));
+impl<'b> Input<'b> {
+    /// If there are so many parts. The last one takes what is left.
+    fn read(bytes: &'b [u8]) -> Option<Self> {
+        let (json, chunks, ids) = (number(bytes, 16)?, number(bytes, 20)?, number(bytes, 28)?);
+        let list = HEAD.checked_add(json)?;
+        let count = chunks.checked_add(ids)?;
+        let mut rest = bytes.get(list.checked_add(count.checked_mul(LISTED)?)?..)?;
+        let mut parts = Vec::new();
+        for index in 0..count {
+            let said = number(bytes, list + index * LISTED + 32)?.min(rest.len());
+            let (part, behind) = rest.split_at(if index + 1 == count { rest.len() } else { said });
+            parts.push(part);
+            rest = behind;
+        }
+        let ids = parts.split_off(chunks).into_iter().map(<[u8]>::to_vec).collect();
+        Some(Self { json: &bytes[HEAD..list], chunks: parts, ids })
+    }
+}
+
+/// A configuration of these parts, with right lengths, numbers of tokens and checksums.
+fn assembled(json: &[u8], chunks: &[&[u8]], ids: &[Vec<u8>]) -> Vec<u8> {
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).expect("a short input");
+    let rows = |chunk: &[u8]| chunk.first_chunk().map_or(0, |rows| u32::from(u16::from_le_bytes(*rows)));
+    let tokens: u32 = chunks.iter().map(|chunk| rows(chunk)).sum();
+    let counts = [chunks.len(), ids.len()].map(|count| u32::try_from(count).expect("a short input"));
+    let mut checked = Vec::new();
+    for number in [length(json), counts[0], tokens, counts[1]] {
+        checked.extend_from_slice(&number.to_le_bytes());
+    }
+    checked.extend_from_slice(json);
+    let chunks = chunks.iter().map(|chunk| (*chunk, rows(chunk)));
+    let parts = || chunks.clone().chain(ids.iter().map(|ids| (ids.as_slice(), length(ids) / 8)));
+    for (part, tokens) in parts() {
+        checked.extend_from_slice(&[0; 32]);
+        for number in [length(part), tokens, xxh64(part) as u32] {
+            checked.extend_from_slice(&number.to_le_bytes());
+        }
+    }
     let mut bytes = MAGIC.to_vec();
-    for number in [FORMAT, length(SETTINGS), 1, rows, 0] {
-        bytes.extend_from_slice(&number.to_le_bytes());
-    }
-    bytes.extend_from_slice(SETTINGS);
-    bytes.extend_from_slice(&[0; 32]);
-    for number in [length(chunk), rows, xxh32(chunk)] {
-        bytes.extend_from_slice(&number.to_le_bytes());
-    }
-    let chunks = bytes.len();
-    bytes.extend_from_slice(chunk);
-    seal_head(&mut bytes, chunks);
+    bytes.extend_from_slice(&FORMAT.to_le_bytes());
+    bytes.extend_from_slice(&(xxh64(&checked) as u32).to_le_bytes());
+    assert_eq!(bytes.len(), CHECKED_FROM);
+    bytes.append(&mut checked);
+    parts().for_each(|(part, _)| bytes.extend_from_slice(part));
     bytes
 }
 
-fn seal_head(bytes: &mut [u8], chunks: usize) {
-    let covered = [&bytes[..HEAD - 4], &bytes[HEAD..chunks]].concat();
-    put(bytes, HEAD - 4, xxh32(&covered));
+/// The list of the ids in these chunks, as far as they can be read.
+fn ids_of(chunks: &[&[u8]]) -> Vec<Vec<u8>> {
+    let mut numbers: Vec<u64> = chunks.iter().flat_map(|chunk| ids_in(chunk)).map(xxh64).collect();
+    numbers.sort_unstable();
+    let list: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    if list.is_empty() { Vec::new() } else { vec![list] }
+}
+
+fn ids_in(chunk: &[u8]) -> Vec<&[u8]> {
+    let count = |at: usize| Some(usize::from(u16::from_le_bytes(*chunk.get(at..)?.first_chunk()?)));
+    let (Some(rows), Some(attributes)) = (count(0), count(2)) else { return Vec::new() };
+    let body = 8 + 8 * (rows + attributes);
+    let id = |row: usize| {
+        let record = chunk.get(body.checked_add(number(chunk, 12 + 8 * row)?)?..)?;
+        record.get(42..42 + usize::from(*record.get(35)?))
+    };
+    (0..rows).filter_map(id).collect()
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<usize> {
     let number = u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
     usize::try_from(number).ok()
-}
-
-fn put(bytes: &mut [u8], at: usize, number: u32) {
-    bytes[at..at + 4].copy_from_slice(&number.to_le_bytes());
 }

@@ -17,35 +17,50 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     !crc
 }
 
-/// XXH32 with seed 0, as its specification says it.
-pub fn xxh32(bytes: &[u8]) -> u32 {
-    const PRIMES: [u32; 5] = [0x9e37_79b1, 0x85eb_ca77, 0xc2b2_ae3d, 0x27d4_eb2f, 0x1656_67b1];
-    let lane = |four: &[u8]| u32::from_le_bytes(four.try_into().expect("four bytes"));
-    let (stripes, rest) = bytes.split_at(bytes.len() / 16 * 16);
+/// XXH64 with seed 0, as its specification says it.
+pub fn xxh64(bytes: &[u8]) -> u64 {
+    const PRIMES: [u64; 5] = [
+        0x9e37_79b1_85eb_ca87,
+        0xc2b2_ae3d_27d4_eb4f,
+        0x1656_67b1_9e37_79f9,
+        0x85eb_ca77_c2b2_ae63,
+        0x27d4_eb2f_1656_67c5,
+    ];
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
+    let round = |lane: u64, input: u64| {
+        lane.wrapping_add(input.wrapping_mul(PRIMES[1])).rotate_left(31).wrapping_mul(PRIMES[0])
+    };
+    let (stripes, rest) = bytes.split_at(bytes.len() / 32 * 32);
     let mut sum = PRIMES[4];
     if !stripes.is_empty() {
-        let mut lanes = [PRIMES[0].wrapping_add(PRIMES[1]), PRIMES[1], 0, 0_u32.wrapping_sub(PRIMES[0])];
-        for (index, four) in stripes.chunks(4).enumerate() {
-            let taken = lanes[index % 4].wrapping_add(lane(four).wrapping_mul(PRIMES[1]));
-            lanes[index % 4] = taken.rotate_left(13).wrapping_mul(PRIMES[0]);
+        let mut lanes = [PRIMES[0].wrapping_add(PRIMES[1]), PRIMES[1], 0, 0_u64.wrapping_sub(PRIMES[0])];
+        for (index, eight) in stripes.chunks(8).enumerate() {
+            lanes[index % 4] = round(lanes[index % 4], number(eight));
         }
         sum = lanes
             .iter()
             .zip([1, 7, 12, 18])
-            .fold(0, |sum: u32, (lane, bits)| sum.wrapping_add(lane.rotate_left(bits)));
+            .fold(0, |sum: u64, (lane, bits)| sum.wrapping_add(lane.rotate_left(bits)));
+        for lane in lanes {
+            sum = (sum ^ round(0, lane)).wrapping_mul(PRIMES[0]).wrapping_add(PRIMES[3]);
+        }
     }
-    sum = sum.wrapping_add(bytes.len() as u32);
+    sum = sum.wrapping_add(bytes.len() as u64);
+    let (eights, rest) = rest.split_at(rest.len() / 8 * 8);
+    for eight in eights.chunks(8) {
+        sum = (sum ^ round(0, number(eight))).rotate_left(27).wrapping_mul(PRIMES[0]).wrapping_add(PRIMES[3]);
+    }
     let (fours, ones) = rest.split_at(rest.len() / 4 * 4);
     for four in fours.chunks(4) {
-        sum = sum.wrapping_add(lane(four).wrapping_mul(PRIMES[2])).rotate_left(17).wrapping_mul(PRIMES[3]);
+        sum ^= number(four).wrapping_mul(PRIMES[0]);
+        sum = sum.rotate_left(23).wrapping_mul(PRIMES[1]).wrapping_add(PRIMES[2]);
     }
     for one in ones {
-        sum =
-            sum.wrapping_add(u32::from(*one).wrapping_mul(PRIMES[4])).rotate_left(11).wrapping_mul(PRIMES[0]);
+        sum = (sum ^ u64::from(*one).wrapping_mul(PRIMES[4])).rotate_left(11).wrapping_mul(PRIMES[0]);
     }
-    sum = (sum ^ (sum >> 15)).wrapping_mul(PRIMES[1]);
-    sum = (sum ^ (sum >> 13)).wrapping_mul(PRIMES[2]);
-    sum ^ (sum >> 16)
+    sum = (sum ^ (sum >> 33)).wrapping_mul(PRIMES[1]);
+    sum = (sum ^ (sum >> 29)).wrapping_mul(PRIMES[2]);
+    sum ^ (sum >> 32)
 }
 
 /// Whether `bytes` is one whole token of this prefix: its shape and a right checksum.
@@ -191,9 +206,9 @@ mod tests {
     }
 
     #[test]
-    fn checksums_as_in_the_specification_of_xxh32() {
-        assert_eq!((xxh32(b""), xxh32(b"123456789")), (0x02cc_5d05, 0x937b_ad67));
-        assert_eq!(xxh32(b"Nobody inspects the spammish repetition"), 0xe229_3b2f);
+    fn checksums_as_in_the_specification_of_xxh64() {
+        assert_eq!((xxh64(b""), xxh64(b"123456789")), (0xef46_db37_51d8_e999, 0x8cb8_41db_40e6_ae83));
+        assert_eq!(xxh64(b"Nobody inspects the spammish repetition"), 0xfbce_a83c_8a37_8bf1);
     }
 
     #[test]

@@ -1,26 +1,36 @@
-//! Compact encoding → table, reading no chunk that is held already.
+//! Compact encoding → table, reading no part that is held already.
 
-use std::collections::HashMap;
+mod ids;
+mod places;
+
 use std::sync::Arc;
 
-use super::{Checksum, FORMAT, HEAD, LISTED, MAGIC, MAX_CHUNKS};
+use gatepass_records::Sums;
+
+use super::{CHECKED_FROM, FORMAT, HEAD, LISTED, MAGIC, MAX_PARTS, checksum};
 use crate::config::ConfigError;
 use crate::policy::{LoadError, MAX_BYTES, MAX_TOKEN_IPS, MAX_TOKENS};
 use crate::source::Source;
-use crate::table::{Chunk, IdSet, Table};
+use crate::table::{Chunk, Table};
+use ids::{Ids, check_ids};
+use places::places;
 
-/// SHA-256 of a chunk's bytes, by which a configuration names the chunks that it shares with the one before.
-pub type ChunkName = [u8; 32];
+/// What the list says of a chunk, or of a list of ids: name, length, tokens and checksum.
+pub(super) type Listed = [u8; LISTED];
 
-/// What a VM holds of the configurations before: the chunks that are enforced, and the ids in them.
+/// What a VM holds of the configuration before.
 #[derive(Debug, Default)]
 pub struct Held {
     chunks: Arc<[Chunk]>,
-    /// What each of them was called.
-    names: Vec<ChunkName>,
-    /// And its checksum: a name that is used for two chunks must not keep the first one in force.
-    checksums: Vec<u32>,
-    ids: Option<IdSet>,
+    /// What the list said of each of them.
+    listed: Vec<Listed>,
+    /// The sum of the ids of each.
+    sums: Vec<u64>,
+    /// And the lists of ids.
+    listed_ids: Vec<Listed>,
+    ids: Vec<Ids>,
+    /// What sums are made by, drawn with the first configuration.
+    by: Option<Sums>,
     /// The scopes that there were.
     scopes: Vec<String>,
 }
@@ -28,35 +38,27 @@ pub struct Held {
 impl Held {
     /// Bytes that are held beside the table itself.
     pub fn bytes(&self) -> usize {
-        let names = std::mem::size_of_val(self.names.as_slice());
-        let checksums = std::mem::size_of_val(self.checksums.as_slice());
-        self.ids.as_ref().map_or(0, IdSet::bytes).saturating_add(names).saturating_add(checksums)
+        let listed = size_of_val(&*self.listed).saturating_add(size_of_val(&*self.listed_ids));
+        listed.saturating_add(size_of_val(&*self.sums)).saturating_add(size_of_val(&*self.ids))
     }
 }
 
-/// Head, JSON and list of a compact configuration. No chunk has been read yet.
+/// Head, JSON and list of a compact configuration. Nothing that is listed has been read yet.
 #[derive(Debug)]
 pub struct Manifest {
-    /// The JSON of all but the tokens; empty in a `token_set`.
-    pub json: Vec<u8>,
-    list: Vec<u8>,
+    /// JSON and list, behind the part of the head that the checksum is of too.
+    checked: Vec<u8>,
+    json_len: usize,
+    chunks: usize,
     tokens: usize,
-    chunks_at: usize,
-}
-
-struct Listed {
-    name: ChunkName,
-    len: usize,
-    tokens: usize,
-    checksum: u32,
 }
 
 impl Manifest {
-    /// Reads all but the chunks.
+    /// Reads all but the chunks and the ids.
     ///
     /// # Errors
     /// The bytes are no compact configuration, or were damaged.
-    pub fn read(source: &(impl Source + ?Sized)) -> Result<Self, LoadError> {
+    pub fn read(source: &dyn Source) -> Result<Self, LoadError> {
         let damaged = |problem: &str| LoadError::from(ConfigError::new("", problem));
         if source.size() > MAX_BYTES {
             return Err(damaged(&format!("a configuration has at most {MAX_BYTES} bytes")));
@@ -67,191 +69,204 @@ impl Manifest {
         };
         let mut numbers = rest.as_chunks::<4>().0.iter().copied().map(u32::from_le_bytes);
         let mut next = || numbers.next().and_then(|number| usize::try_from(number).ok());
-        let (Some(format), Some(json_len), Some(count), Some(tokens), Some(checksum)) =
-            (next(), next(), next(), next(), next())
+        let (Some(format), Some(expected), Some(json_len), Some(chunks), Some(tokens), Some(ids)) =
+            (next(), next(), next(), next(), next(), next())
         else {
-            return Err(damaged("a compact configuration has a head of 28 bytes"));
+            return Err(damaged("a compact configuration has a head of 32 bytes"));
         };
         if format != FORMAT as usize {
             return Err(damaged("this filter knows format 1 of the compact encoding alone"));
         }
-        if tokens > MAX_TOKENS || count > tokens || count > MAX_CHUNKS {
+        let most = tokens.min(MAX_PARTS);
+        if tokens > MAX_TOKENS || chunks > most || ids > most {
             let problem = format!(
-                "at most {MAX_TOKENS} tokens in {MAX_CHUNKS} chunks are possible, and no chunk is empty"
+                "at most {MAX_TOKENS} tokens in {MAX_PARTS} chunks are possible, and no chunk or list of ids is empty"
             );
             return Err(ConfigError::new("tokens", problem).into());
         }
-        let list_len = count.saturating_mul(LISTED);
-        let chunks_at = HEAD.saturating_add(json_len).saturating_add(list_len);
-        if chunks_at > source.size() {
+        let list_len = chunks.saturating_add(ids).saturating_mul(LISTED);
+        let parts_at = HEAD.saturating_add(json_len).saturating_add(list_len);
+        if parts_at > source.size() {
             return Err(damaged("the configuration ends before its list of chunks does"));
         }
-        let mut json = source.read(HEAD, json_len.saturating_add(list_len))?;
-        let mut found = Checksum::default();
-        found.update(head.get(..HEAD.saturating_sub(4)).unwrap_or_default());
-        found.update(&json);
-        if found.get() as usize != checksum {
+        let checked = source.read(CHECKED_FROM, parts_at.saturating_sub(CHECKED_FROM))?;
+        if checksum(&checked) as usize != expected {
             return Err(damaged("the checksum of head, settings and list of chunks is wrong"));
         }
-        let list = json.split_off(json_len);
-        Ok(Self { json, list, tokens, chunks_at })
+        Ok(Self { checked, json_len, chunks, tokens })
     }
 
-    fn listed(&self) -> impl Iterator<Item = Listed> {
-        self.list.as_chunks::<LISTED>().0.iter().filter_map(|place| {
-            let (name, numbers) = place.split_first_chunk::<32>()?;
-            let [len, tokens, checksum] = numbers.as_chunks::<4>().0 else { return None };
-            Some(Listed {
-                name: *name,
-                len: usize::try_from(u32::from_le_bytes(*len)).ok()?,
-                tokens: usize::try_from(u32::from_le_bytes(*tokens)).ok()?,
-                checksum: u32::from_le_bytes(*checksum),
-            })
-        })
+    /// The JSON of all but the tokens; empty in a `token_set`.
+    pub fn json(&self) -> &[u8] {
+        self.json_and_list().0
+    }
+
+    fn json_and_list(&self) -> (&[u8], &[u8]) {
+        let behind_head = self.checked.get(HEAD.saturating_sub(CHECKED_FROM)..).unwrap_or_default();
+        behind_head.split_at_checked(self.json_len).unwrap_or_default()
+    }
+
+    /// What the list says of the chunks, and of the lists of ids.
+    pub(super) fn listed(&self) -> (&[Listed], &[Listed]) {
+        self.json_and_list().1.as_chunks::<LISTED>().0.split_at_checked(self.chunks).unwrap_or_default()
+    }
+
+    /// Where the first chunk begins.
+    pub(super) fn parts_at(&self) -> usize {
+        CHECKED_FROM.saturating_add(self.checked.len())
     }
 
     /// The table, made of chunks that are held and of those that have to be read; `scopes` are the names that tokens
     /// may use, in order. `held` is left empty if that fails.
     ///
     /// # Errors
-    /// The first chunk that is wrong, or that could not be read.
-    pub fn table(
-        &self,
-        source: &(impl Source + ?Sized),
-        scopes: &[&str],
-        held: &mut Held,
-    ) -> Result<Table, LoadError> {
+    /// The first chunk or list of ids that is wrong, or that could not be read.
+    pub fn table(&self, source: &dyn Source, scopes: &[&str], held: &mut Held) -> Result<Table, LoadError> {
         let before = std::mem::take(held);
-        let Placed { chunks, names, checksums, kept, stays } = self.read_chunks(source, &before)?;
-        check_scopes(&chunks, &kept, scopes, &before)?;
+        let mut reader = Reader::of(source, &before);
+        let by = before.by.unwrap_or_else(ids::random_sums);
+        let (listed, listed_ids) = self.listed();
+        let ids_at = self.check_totals(source.size())?;
+        let chosen = places(listed, &before.listed)?;
+        let (chunks, sums) = read_chunks(&mut reader, (self.parts_at(), listed), &chosen, &before, by)?;
+        check_scopes(&chunks, &chosen, scopes, &before)?;
         let table = Table::new(chunks).map_err(|out_of_order| {
             let field = format!("chunks[{}]", out_of_order.chunk);
             ConfigError::new(field, "the digests of a chunk lie behind all those of the chunk before it")
         })?;
-        if table.len() != self.tokens {
-            let problem = format!("the head counts {} tokens, and there are {}", self.tokens, table.len());
-            return Err(ConfigError::new("tokens", problem).into());
-        }
-        let ids = check_ids(&table, before, &kept, &stays)?;
-        let scopes = scopes.iter().map(|name| (*name).to_owned()).collect();
-        let chunks = Arc::clone(table.chunks());
-        *held = Held { chunks, names, checksums, ids: Some(ids), scopes };
+        let ids = ids::read(&mut reader, (ids_at, listed_ids), &before, by)?;
+        check_ids(&sums, &ids)?;
+        *held = Held {
+            chunks: Arc::clone(table.chunks()),
+            listed: listed.to_vec(),
+            sums,
+            listed_ids: listed_ids.to_vec(),
+            ids,
+            by: Some(by),
+            scopes: scopes.iter().map(|name| (*name).to_owned()).collect(),
+        };
         Ok(table)
     }
 
-    /// Every chunk in its place.
-    fn read_chunks(&self, source: &(impl Source + ?Sized), before: &Held) -> Result<Placed, LoadError> {
-        let count = self.list.len() / LISTED;
-        let mut placed = Placed::default();
-        placed.chunks.try_reserve_exact(count)?;
-        placed.names.try_reserve_exact(count)?;
-        placed.checksums.try_reserve_exact(count)?;
-        placed.kept.try_reserve_exact(count)?;
-        placed.stays.try_reserve_exact(before.chunks.len())?;
-        placed.stays.resize(before.chunks.len(), false);
-        let mut names = Names::of(&before.names);
-        let (mut at, mut ips) = (self.chunks_at, 0_usize);
-        for (index, listed) in self.listed().enumerate() {
-            let held = names.find(&listed.name).and_then(|place| Some((before.chunks.get(place)?, place)));
-            let is_same = |place: usize| before.checksums.get(place) == Some(&listed.checksum);
-            let held = held.filter(|(chunk, place)| listed.describes(chunk) && is_same(*place));
-            if let Some(stays) = held.and_then(|(_, place)| placed.stays.get_mut(place)) {
-                *stays = true;
-            }
-            placed.names.push(listed.name);
-            placed.checksums.push(listed.checksum);
-            placed.chunks.push(match held {
-                Some((chunk, _)) => Chunk::clone(chunk),
-                None => listed.read(source, at).map_err(|error| error.within(&format!("chunks[{index}]")))?,
-            });
-            placed.kept.push(held.is_some());
-            at = at.saturating_add(listed.len);
-            // At once, not when all is read: reading lists is what takes long.
-            ips = ips.saturating_add(placed.chunks.last().map_or(0, Chunk::ips));
-            if ips > MAX_TOKEN_IPS {
-                let problem = format!("{MAX_TOKEN_IPS} entries in all allowed_ips together are possible");
-                return Err(ConfigError::new("tokens", problem).into());
-            }
-        }
-        if at != source.size() {
-            return Err(ConfigError::new("", "the chunks' lengths and the whole length differ").into());
-        }
-        Ok(placed)
-    }
-}
-
-/// Every chunk of a configuration in its place.
-#[derive(Default)]
-struct Placed {
-    chunks: Vec<Chunk>,
-    names: Vec<ChunkName>,
-    checksums: Vec<u32>,
-    /// For each, whether it was held.
-    kept: Vec<bool>,
-    /// For each of those that were held, whether it has a place.
-    stays: Vec<bool>,
-}
-
-/// Finds chunks that are held by their names. Nearly always the next one is the next one here, too.
-struct Names<'b> {
-    held: &'b [ChunkName],
-    next: usize,
-    misses: usize,
-    /// Made when so many were not the next one that it pays.
-    all: HashMap<&'b [u8], u32>,
-}
-
-impl<'b> Names<'b> {
-    /// As many names are looked for one by one; making the map costs about as much.
-    const FEW: usize = 32;
-
-    fn of(held: &'b [ChunkName]) -> Self {
-        Self { held, next: 0, misses: 0, all: HashMap::new() }
-    }
-
-    fn find(&mut self, name: &ChunkName) -> Option<usize> {
-        let place = if self.held.get(self.next) == Some(name) {
-            Some(self.next)
-        } else if self.misses < Self::FEW {
-            self.misses = self.misses.saturating_add(1);
-            self.held.iter().position(|held| held == name)
-        } else {
-            if self.all.is_empty() {
-                let names = self.held.iter().map(ChunkName::as_slice);
-                self.all = names.zip(0..).collect();
-            }
-            self.all.get(name.as_slice()).map(|place| *place as usize)
+    /// Where the lists of ids begin, if all lengths and numbers of tokens add up.
+    fn check_totals(&self, size: usize) -> Result<usize, ConfigError> {
+        let (chunks, ids) = self.listed();
+        let sum = |listed: &[Listed], number: fn(&Listed) -> usize| {
+            listed.iter().map(number).fold(0, usize::saturating_add)
         };
-        if let Some(place) = place {
-            self.next = place.saturating_add(1);
-        } else {
-            // Most often one has changed: the one behind it is next.
-            self.next = self.next.saturating_add(1);
+        let ids_at = self.parts_at().saturating_add(sum(chunks, len));
+        if ids_at.saturating_add(sum(ids, len)) != size {
+            return Err(ConfigError::new("", "the listed lengths and the whole length differ"));
         }
-        place
+        for found in [sum(chunks, tokens), sum(ids, tokens)] {
+            if found != self.tokens {
+                let problem = format!("the head counts {} tokens, and the list {found}", self.tokens);
+                return Err(ConfigError::new("tokens", problem));
+            }
+        }
+        Ok(ids_at)
     }
 }
 
-impl Listed {
-    fn describes(&self, chunk: &Chunk) -> bool {
-        self.len == chunk.bytes().len() && self.tokens == chunk.len()
+fn number(listed: &Listed, at: usize) -> u32 {
+    let number = listed.get(at..).and_then(<[u8]>::first_chunk).copied();
+    u32::from_le_bytes(number.unwrap_or_default())
+}
+
+fn len(listed: &Listed) -> usize {
+    number(listed, 32) as usize
+}
+
+fn tokens(listed: &Listed) -> usize {
+    number(listed, 36) as usize
+}
+
+/// Reads chunks, or lists of ids, one behind the other.
+struct Reader<'s> {
+    source: &'s dyn Source,
+    /// How much is read at a time, at least. For each read the proxy has memory made for a copy; with nothing held,
+    /// everything will be read, and many parts are cut from one copy, of always the same size: it leaves no holes.
+    ahead: usize,
+    window: Vec<u8>,
+    window_at: usize,
+}
+
+/// Bytes of a window.
+const WINDOW: usize = 256 * 1024;
+
+impl<'s> Reader<'s> {
+    fn of(source: &'s dyn Source, before: &Held) -> Self {
+        let ahead = if before.chunks.is_empty() { WINDOW } else { 0 };
+        Self { source, ahead, window: Vec::new(), window_at: 0 }
     }
 
-    fn read(&self, source: &(impl Source + ?Sized), at: usize) -> Result<Chunk, LoadError> {
-        if at.saturating_add(self.len) > source.size() {
-            return Err(ConfigError::new("", "lies beyond the configuration's end").into());
+    /// The bytes of one part.
+    fn read(&mut self, at: usize, listed: &Listed) -> Result<&[u8], LoadError> {
+        let len = len(listed);
+        let end = at.saturating_add(len);
+        if at < self.window_at || end > self.window_at.saturating_add(self.window.len()) {
+            // Given back before the next one is made.
+            self.window = Vec::new();
+            let rest = self.source.size().saturating_sub(at);
+            self.window = self.source.read(at, self.ahead.min(rest).max(len))?;
+            self.window_at = at;
         }
-        let bytes = source.read(at, self.len)?;
-        if Checksum::of(&bytes) != self.checksum {
-            return Err(ConfigError::new("", "its checksum is wrong").into());
+        let start = at.saturating_sub(self.window_at);
+        let bytes = self.window.get(start..).and_then(|bytes| bytes.get(..len)).unwrap_or_default();
+        if checksum(bytes) == number(listed, 40) {
+            Ok(bytes)
+        } else {
+            Err(ConfigError::new("", "its checksum is wrong").into())
         }
-        let chunk = Chunk::parse(shared(&bytes)?)
-            .map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
-        if !self.describes(&chunk) {
-            return Err(ConfigError::new("", "its number of tokens is not the listed one").into());
-        }
-        Ok(chunk)
     }
+}
+
+/// Every chunk in its place, and the sum of its ids: made at once, while the caches have them.
+fn read_chunks(
+    reader: &mut Reader<'_>,
+    (mut at, listed): (usize, &[Listed]),
+    chosen: &[Option<usize>],
+    before: &Held,
+    by: Sums,
+) -> Result<(Vec<Chunk>, Vec<u64>), LoadError> {
+    let (mut chunks, mut sums) = (Vec::new(), Vec::new());
+    chunks.try_reserve_exact(listed.len())?;
+    sums.try_reserve_exact(listed.len())?;
+    let mut ips = 0_usize;
+    for (index, (listed, place)) in listed.iter().zip(chosen).enumerate() {
+        let held =
+            place.and_then(|place| Some((before.chunks.get(place)?.clone(), *before.sums.get(place)?)));
+        let (chunk, sum) = match held {
+            Some(held) => held,
+            None => {
+                let chunk = read_chunk(reader, at, listed)
+                    .map_err(|error| error.within(&format!("chunks[{index}]")))?;
+                let (places, body) = chunk.records();
+                let sum = by.of_records(places, body);
+                (chunk, sum)
+            }
+        };
+        at = at.saturating_add(len(listed));
+        // At once, not when all is read: reading lists is what takes long.
+        ips = ips.saturating_add(chunk.ips());
+        if ips > MAX_TOKEN_IPS {
+            let problem = format!("{MAX_TOKEN_IPS} entries in all allowed_ips together are possible");
+            return Err(ConfigError::new("tokens", problem).into());
+        }
+        chunks.push(chunk);
+        sums.push(sum);
+    }
+    Ok((chunks, sums))
+}
+
+fn read_chunk(reader: &mut Reader<'_>, at: usize, listed: &Listed) -> Result<Chunk, LoadError> {
+    let bytes = reader.read(at, listed)?;
+    let chunk =
+        Chunk::parse(shared(bytes)?).map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
+    if chunk.len() != tokens(listed) {
+        return Err(ConfigError::new("", "its number of tokens is not the listed one").into());
+    }
+    Ok(chunk)
 }
 
 /// The same bytes, to be shared. The allocation would trap where there is no memory: it is tried out before.
@@ -263,57 +278,26 @@ fn shared(bytes: &[u8]) -> Result<Arc<[u8]>, LoadError> {
 }
 
 /// Refuses a scope that does not exist. Chunks that were held are looked at only if the scopes have changed.
-fn check_scopes(chunks: &[Chunk], kept: &[bool], scopes: &[&str], before: &Held) -> Result<(), ConfigError> {
+fn check_scopes(
+    chunks: &[Chunk],
+    chosen: &[Option<usize>],
+    scopes: &[&str],
+    before: &Held,
+) -> Result<(), ConfigError> {
     let unchanged = before.scopes == scopes;
-    for (index, (chunk, kept)) in chunks.iter().zip(kept).enumerate() {
-        if unchanged && *kept {
+    for (index, (chunk, place)) in chunks.iter().zip(chosen).enumerate() {
+        if unchanged && place.is_some() {
             continue;
         }
         if let Some(unknown) = chunk.scopes().find(|name| scopes.binary_search(name).is_err()) {
-            let problem = format_args!("there is no scope {unknown:?} in scopes");
+            let problem = format_args!("there is no scope \"{unknown}\" in scopes");
             return Err(ConfigError::new(format!("chunks[{index}].attributes"), problem));
         }
     }
     Ok(())
 }
 
-/// Refuses an id that stands twice. Costs what has changed, as long as the set has room.
-fn check_ids(table: &Table, before: Held, kept: &[bool], stays: &[bool]) -> Result<IdSet, LoadError> {
-    let placed = || table.chunks().iter().zip(kept);
-    let added: usize = placed().filter(|(_, kept)| !**kept).map(|(chunk, _)| chunk.len()).sum();
-    let reusable = before.ids.filter(|ids| ids.has_room_for(added));
-    let all = reusable.is_none();
-    let mut ids = match reusable {
-        Some(mut ids) => {
-            let gone = before.chunks.iter().zip(stays).filter(|(_, stays)| !**stays);
-            gone.flat_map(|(chunk, _)| chunk.ids()).for_each(|id| ids.remove(id));
-            ids
-        }
-        None => IdSet::with_room(table.len())?,
-    };
-    for (chunk, _) in placed().filter(|(_, kept)| all || !**kept) {
-        for id in chunk.ids() {
-            if ids.insert(id) && stands_twice(table, id) {
-                return Err(ConfigError::new("tokens", format_args!("the id {id} stands here twice")).into());
-            }
-        }
-    }
-    Ok(ids)
-}
-
-/// Refuses an id that stands twice in a table that shares nothing with one before.
-///
-/// # Errors
-/// The id, or a lack of memory.
-pub fn check_all_ids(table: &Table) -> Result<(), LoadError> {
-    check_ids(table, Held::default(), &vec![false; table.chunks().len()], &[]).map(drop)
-}
-
-fn stands_twice(table: &Table, id: &str) -> bool {
-    table.chunks().iter().flat_map(Chunk::ids).filter(|other| *other == id).nth(1).is_some()
-}
-
 /// The JSON within a compact configuration that has been parsed before.
 pub(super) fn json_of(bytes: &[u8]) -> Vec<u8> {
-    Manifest::read(bytes).map(|manifest| manifest.json).unwrap_or_default()
+    Manifest::read(&bytes).map(|manifest| manifest.json().to_vec()).unwrap_or_default()
 }

@@ -182,7 +182,18 @@ fn an_id_that_stands_twice_is_refused_in_every_form_cold_and_warm() {
     let place = id(&good, "t1003");
     bad[place..place + 5].copy_from_slice(b"t1500");
     let bad = sealed(&bad);
-    assert!(error(&bad).contains("the id t1500 stands here twice"), "{}", error(&bad));
+    assert!(error(&bad).starts_with("ids: these are not the ids"), "{}", error(&bad));
+    // And one whose list of ids has the number twice, too.
+    let ids = parts(&good).unwrap().ids;
+    let number = |id: &str| number_of(id.as_bytes()).to_le_bytes();
+    let mut numbers: Vec<[u8; 8]> = ids.iter().flat_map(|ids| ids.bytes.as_chunks().0).copied().collect();
+    numbers.iter_mut().filter(|n| **n == number("t1003")).for_each(|n| *n = number("t1500"));
+    numbers.sort_by_key(|number| u64::from_le_bytes(*number));
+    let mut twice = bad.clone();
+    let ids_at = twice.len() - 8 * numbers.len();
+    twice[ids_at..].copy_from_slice(numbers.as_flattened());
+    let twice = error(&sealed(&twice));
+    assert!(twice.starts_with("ids[0]: the numbers of ids rise"), "{twice}");
     let mut held = Held::default();
     load(&good, &mut held).unwrap();
     assert!(load(&bad, &mut held).is_err());
@@ -191,30 +202,36 @@ fn an_id_that_stands_twice_is_refused_in_every_form_cold_and_warm() {
     assert!(read >= good.len());
 }
 
+fn number(bytes: &[u8], at: usize) -> usize {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize
+}
+
+/// Where the list begins, and how many parts it names.
+fn list_of(bytes: &[u8]) -> (usize, usize) {
+    (HEAD + number(bytes, 16), number(bytes, 20) + number(bytes, 28))
+}
+
 /// The same bytes with names and checksums made right.
 fn sealed(bytes: &[u8]) -> Vec<u8> {
-    let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
-    let (json, count) = (number(12), number(16));
-    let list = HEAD + json;
+    let (list, count) = list_of(bytes);
     let mut sealed = bytes.to_vec();
     let mut at = list + count * LISTED;
     for place in (0..count).map(|index| list + index * LISTED) {
-        let len = number(place + 32);
-        let chunk = &bytes[at..at + len];
-        sealed[place..place + 32].copy_from_slice(&Sha256::digest(chunk));
-        sealed[place + 40..place + 44].copy_from_slice(&Checksum::of(chunk).to_le_bytes());
+        let len = number(bytes, place + 32);
+        let part = &bytes[at..at + len];
+        sealed[place..place + 32].copy_from_slice(&Sha256::digest(part));
+        sealed[place + 40..place + 44].copy_from_slice(&checksum(part).to_le_bytes());
         at += len;
     }
-    seal_head(&mut sealed, list + count * LISTED);
+    seal_head(&mut sealed);
     sealed
 }
 
 /// Makes the checksum of head, JSON and list right.
-fn seal_head(bytes: &mut [u8], end_of_list: usize) {
-    let mut checksum = Checksum::default();
-    checksum.update(&bytes[..24]);
-    checksum.update(&bytes[HEAD..end_of_list]);
-    bytes[24..28].copy_from_slice(&checksum.get().to_le_bytes());
+fn seal_head(bytes: &mut [u8]) {
+    let (list, count) = list_of(bytes);
+    let right = checksum(&bytes[CHECKED_FROM..list + count * LISTED]);
+    bytes[CHECKED_FROM - 4..CHECKED_FROM].copy_from_slice(&right.to_le_bytes());
 }
 
 #[test]
@@ -224,9 +241,9 @@ fn a_name_that_is_used_for_another_chunk_does_not_keep_the_first_one() {
         let mut changed = tokens(0..3);
         changed[1].refuse = refuse;
         let mut bytes = encode(&configuration(1, changed)).unwrap();
-        let list = HEAD + u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
+        let (list, _) = list_of(&bytes);
         bytes[list..list + 32].fill(0);
-        seal_head(&mut bytes, list + LISTED);
+        seal_head(&mut bytes);
         bytes
     };
     let mut held = Held::default();
@@ -268,7 +285,7 @@ fn a_scope_that_goes_while_a_token_has_it_is_refused_though_no_chunk_changes() {
     // An encoder without checks: the JSON part without the scope.
     let json = serde_json::to_vec(&PluginConfiguration { tokens: None, ..without }).unwrap();
     let table = Policy::parse(&with).unwrap();
-    let bytes = write(&json, table.table());
+    let bytes = write(&json, table.table()).unwrap();
     assert!(error(&bytes).contains("there is no scope \"ci\" in scopes"), "{}", error(&bytes));
     assert!(load(&bytes, &mut held).is_err());
 }
@@ -283,7 +300,7 @@ fn tokens_are_given_once() {
     assert!(error(&serde_json::to_vec(&none).unwrap()).starts_with("missing field `tokens`"));
     let json = serde_json::to_vec(&configuration(1, tokens(0..3))).unwrap();
     let table = Policy::parse(&compact).unwrap();
-    assert!(error(&write(&json, table.table())).starts_with("tokens: "));
+    assert!(error(&write(&json, table.table()).unwrap()).starts_with("tokens: "));
     let nested = PluginConfiguration { token_set: Some(STANDARD.encode(&compact)), ..set.clone() };
     assert!(error(&serde_json::to_vec(&nested).unwrap()).starts_with("token_set: "));
     let broken = PluginConfiguration { token_set: Some("R0FURVBBU1M=!".into()), ..set };
@@ -299,11 +316,12 @@ fn heads_that_promise_what_is_not_there_are_refused() {
         error(&bytes)
     };
     assert!(with(8, 2).contains("format 1"), "{}", with(8, 2));
-    assert!(with(12, u32::MAX).contains("ends before"), "{}", with(12, u32::MAX));
-    assert!(with(16, u32::MAX).starts_with("tokens: "), "{}", with(16, u32::MAX));
-    assert!(with(20, 1_000_001).starts_with("tokens: "), "{}", with(20, 1_000_001));
-    assert!(with(24, 0).contains("checksum"), "{}", with(24, 0));
-    assert!(error(b"GATEPASS").contains("28 bytes"));
+    assert!(with(16, u32::MAX).contains("ends before"), "{}", with(16, u32::MAX));
+    assert!(with(20, u32::MAX).starts_with("tokens: "), "{}", with(20, u32::MAX));
+    assert!(with(24, 1_000_001).starts_with("tokens: "), "{}", with(24, 1_000_001));
+    assert!(with(28, 4).starts_with("tokens: "), "{}", with(28, 4));
+    assert!(with(12, 0).contains("checksum"), "{}", with(12, 0));
+    assert!(error(b"GATEPASS").contains("32 bytes"));
     assert!(error(&[good.as_slice(), b"x"].concat()).contains("whole length"));
 }
 
@@ -331,19 +349,25 @@ fn the_documents_example_is_what_the_encoder_writes() {
 }
 
 #[test]
-fn chunks_are_shown_with_their_names_whether_or_not_these_are_right() {
-    let mut bytes = encode(&configuration(1, tokens(0..3000))).unwrap();
-    let listed = chunks(&bytes).unwrap();
-    assert!(listed.len() > 1 && listed.iter().all(NamedChunk::has_its_own_name));
-    assert_eq!(listed.iter().map(|chunk| chunk.tokens).sum::<u32>(), 3000);
-    let (count, first) = (listed.len(), listed[0].bytes.len());
+fn parts_are_shown_with_their_names_whether_or_not_these_are_right() {
+    let mut bytes = encode(&configuration(1, tokens(0..6000))).unwrap();
+    let Parts { chunks, ids } = parts(&bytes).unwrap();
+    assert!(chunks.len() > 1 && chunks.iter().all(NamedPart::has_its_own_name));
+    assert_eq!(chunks.iter().map(|chunk| chunk.tokens).sum::<u32>(), 6000);
+    assert!(ids.len() == 2 && ids.iter().all(NamedPart::has_its_own_name));
+    assert_eq!(ids.iter().map(|ids| ids.tokens).sum::<u32>(), 6000);
+    let (count, first) = (chunks.len(), chunks[0].bytes.len());
     // What no checksum finds: another name, by somebody who computes checksums.
-    let list = HEAD + u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
-    bytes[list] ^= 1;
-    seal_head(&mut bytes, list + count * LISTED);
+    let (list, all) = list_of(&bytes);
+    for part in [0, count] {
+        bytes[list + part * LISTED] ^= 1;
+    }
+    seal_head(&mut bytes);
     assert!(Policy::parse(&bytes).is_ok(), "a worker does not compute names");
-    let right: Vec<bool> = chunks(&bytes).unwrap().iter().map(NamedChunk::has_its_own_name).collect();
+    let Parts { chunks, ids } = parts(&bytes).unwrap();
+    let right: Vec<bool> = chunks.iter().map(NamedPart::has_its_own_name).collect();
     assert!(!right[0] && right.len() == count && right[1..].iter().all(|right| *right));
-    let cut = &bytes[..list + count * LISTED + first - 1];
-    assert!(chunks(cut).is_err() && chunks(b"{}").is_err());
+    assert!(!ids[0].has_its_own_name() && ids[1].has_its_own_name());
+    let cut = &bytes[..list + all * LISTED + first - 1];
+    assert!(parts(cut).is_err() && parts(b"{}").is_err());
 }

@@ -169,7 +169,7 @@ fn not_among(value: &Value<'_>, names: &[&str]) -> ConfigError {
     let expected = format!("one of `{}`", names.join("`, `"));
     match value {
         Value::Text(text) => {
-            ConfigError::new("", format_args!("invalid value: {text:?}, expected {expected}"))
+            ConfigError::new("", format_args!("invalid value: \"{text}\", expected {expected}"))
         }
         other => other.is_not(&expected),
     }

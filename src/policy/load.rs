@@ -66,7 +66,7 @@ impl LoadError {
         }
     }
 
-    fn into_content(self) -> ConfigError {
+    pub(crate) fn into_content(self) -> ConfigError {
         match self {
             Self::Content(error) => error,
             Self::Memory | Self::Host => ConfigError::new("tokens", "there is no memory for so many"),
@@ -131,7 +131,7 @@ impl Draft {
             return Self::of_json(configuration);
         }
         let manifest = Manifest::read(source)?;
-        let mut configuration = PluginConfiguration::from_json(&manifest.json)?;
+        let mut configuration = PluginConfiguration::from_json(manifest.json())?;
         if configuration.tokens.take().is_some() || configuration.token_set.take().is_some() {
             return Err(ConfigError::new("tokens", "in a compact configuration the tokens are chunks").into());
         }
@@ -148,7 +148,7 @@ impl Draft {
                 let problem = "base64 with padding and without line breaks is wanted (RFC 4648 section 4)";
                 let bytes = STANDARD.decode(text).map_err(|_| ConfigError::new("token_set", problem))?;
                 let manifest = Manifest::read(&bytes.as_slice() as &dyn Source).map_err(within)?;
-                if !manifest.json.is_empty() {
+                if !manifest.json().is_empty() {
                     return Err(ConfigError::new("token_set", "its own JSON part has to be empty").into());
                 }
                 Tokens::Set(bytes, manifest)

@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 
-use super::chunk::{ATTRIBUTE, HEAD, NONE, PLACE, RECORD};
+use super::chunk::{ATTRIBUTE, HEAD, NONE, PLACE, refusal};
 use crate::address::Range;
 use crate::config::wire::StatedRefusal;
 use crate::token::Digest;
+use gatepass_records::RECORD;
 use ipnet::IpNet;
 
 /// Most tokens of a chunk that is built here. Smaller chunks make a push of one token cheaper and the list of chunks
@@ -94,12 +95,7 @@ impl<'a> Shared<'a> {
         let user = known.unwrap_or(u32::try_from(behind).unwrap_or(NONE));
         let [_, _, _, _, digest @ ..] = row.digest.as_bytes();
         let [e0, e1, e2, e3, e4, e5, ..] = row.expires_at.to_le_bytes();
-        let refuse = match row.refuse {
-            None => 0,
-            Some(StatedRefusal::TokenDisabled) => 1,
-            Some(StatedRefusal::UserInactive) => 2,
-            Some(StatedRefusal::UseNotAllowed) => 3,
-        };
+        let refuse = refusal::number(row.refuse);
         self.body.extend_from_slice(digest);
         self.body.extend_from_slice(&[e0, e1, e2, e3, e4, e5, refuse]);
         self.body.push(u8::try_from(row.id.len()).unwrap_or(0));

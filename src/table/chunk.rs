@@ -1,15 +1,15 @@
 //! One chunk: up to 65,535 tokens in bytes that are read where they lie. `docs/plugin-configuration.md` has the layout.
 
 mod ips;
-mod record;
+pub(super) mod refusal;
 
 use std::sync::Arc;
 
 use super::{Entry, search};
 use crate::names;
 use crate::token::Digest;
+use gatepass_records::{Fault, Highest, Place, Record, lead, text};
 pub use ips::IpList;
-use record::{Record, text};
 
 /// Bytes before the index.
 pub(super) const HEAD: usize = 8;
@@ -17,8 +17,6 @@ pub(super) const HEAD: usize = 8;
 pub(super) const PLACE: usize = 8;
 /// Bytes of an attribute: two offsets.
 pub(super) const ATTRIBUTE: usize = 8;
-/// Bytes of a record before its id.
-pub(super) const RECORD: usize = 42;
 /// Most entries of all address lists in a chunk, and in a configuration.
 pub(crate) const MAX_IPS: usize = 1_000_000;
 const TOO_MANY_ENTRIES: &str = "all lists of addresses together have at most 1,000,000 entries";
@@ -26,8 +24,6 @@ const TOO_MANY_ENTRIES: &str = "all lists of addresses together have at most 1,0
 pub(super) const NONE: u32 = u32::MAX;
 /// 9999-12-31T23:59:59Z. A time in milliseconds is far above it.
 pub const MAX_EXPIRY: u64 = 253_402_300_799;
-
-type Place = [u8; PLACE];
 
 /// A run of tokens in the order of their digests. Every value in it has been checked. A clone shares its bytes.
 ///
@@ -105,44 +101,20 @@ impl Chunk {
 
     /// Checks every token and counts the entries of the address lists.
     fn check_records(&self) -> Result<u32, InvalidChunk> {
-        let body = self.body();
+        let (index, body) = self.records();
+        let highest = Highest { expiry: MAX_EXPIRY, refusal: refusal::HIGHEST, attribute: self.attributes };
+        gatepass_records::check(index, body, highest, |name| names::check_user_name(name).is_ok()).map_err(
+            |(number, fault)| invalid(format!("tokens[{number}].{}", field(fault)), problem(fault)),
+        )?;
         let mut ips = 0_u32;
-        let mut last: Option<(u32, &[u8])> = None;
-        for (index, place) in self.index().iter().enumerate() {
-            let error =
-                |field: &str, problem: &str| Err(invalid(format!("tokens[{index}].{field}"), problem));
-            let Some(record) = Record::at(body, place) else {
-                return error("id", "lies outside the chunk");
-            };
-            let digest = (lead(place), record.digest.as_slice());
-            if last.is_some_and(|last| last >= digest) {
-                return error("sha256", "digests rise from one token to the next, and none stands twice");
-            }
-            last = Some(digest);
-            if record.expiry() > MAX_EXPIRY {
-                return error("expires_at", "Unix time in seconds, at most year 9999, or 0 for never");
-            }
-            if record.refusal().is_err() {
-                return error("refuse", "0 to 3");
-            }
-            match record.user(body) {
-                Some(name) if names::check_user_name(name).is_ok() => {}
-                _ => return error("user", "a user's name, whole and in UTF-8, of 1 to 128 characters"),
-            }
-            if !names::is_token_id(record.id) {
-                return error("id", names::TOKEN_ID);
-            }
-            match record.attribute() {
-                0 => {}
-                number if number <= self.attributes => {
-                    let list = self.attribute(number).map_or(0, |(_, ips)| ips.len());
-                    let Some(sum) = sum_of_entries(ips, list) else {
-                        return error("attributes", TOO_MANY_ENTRIES);
-                    };
-                    ips = sum;
-                }
-                _ => return error("attributes", "the number of an attribute in this chunk, or 0"),
-            }
+        if self.attributes == 0 {
+            return Ok(ips);
+        }
+        for (number, place) in index.iter().enumerate() {
+            let attribute = Record::at(body, place).map_or(0, |record| record.attribute());
+            let list = self.attribute(attribute).map_or(0, |(_, ips)| ips.len());
+            ips = sum_of_entries(ips, list)
+                .ok_or_else(|| invalid(format!("tokens[{number}].attributes"), TOO_MANY_ENTRIES))?;
         }
         Ok(ips)
     }
@@ -216,9 +188,15 @@ impl Chunk {
         })
     }
 
-    /// The ids of all tokens.
-    pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.index().iter().filter_map(|place| std::str::from_utf8(Record::at(self.body(), place)?.id).ok())
+    /// The ids of all tokens, in ASCII.
+    pub fn ids(&self) -> impl Iterator<Item = &[u8]> {
+        let (index, body) = self.records();
+        index.iter().filter_map(move |place| Some(Record::at(body, place)?.id))
+    }
+
+    /// The index, and what it refers to.
+    pub fn records(&self) -> (&[Place], &[u8]) {
+        (self.index(), self.body())
     }
 
     /// The scopes that tokens of this chunk may have.
@@ -238,7 +216,7 @@ impl Chunk {
             expires_at: Some(record.expiry()).filter(|end| *end != 0),
             scope,
             allowed_ips,
-            refuse: record.refusal().ok()?,
+            refuse: refusal::read(record.refusal()).ok()?,
         })
     }
 
@@ -307,10 +285,27 @@ fn join(lead: u32, rest: &[u8; 28]) -> Digest {
     Digest::from_bytes(bytes)
 }
 
-/// The first four bytes of a digest in the index, as a number of the same order.
-fn lead(place: &Place) -> u32 {
-    let [a, b, c, d, ..] = *place;
-    u32::from_le_bytes([a, b, c, d])
+fn field(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Outside | Fault::Id => "id",
+        Fault::Digest => "sha256",
+        Fault::Expiry => "expires_at",
+        Fault::Refusal => "refuse",
+        Fault::User => "user",
+        Fault::Attribute => "attributes",
+    }
+}
+
+fn problem(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Outside => "lies outside the chunk",
+        Fault::Digest => "digests rise from one token to the next, and none stands twice",
+        Fault::Expiry => "Unix time in seconds, at most year 9999, or 0 for never",
+        Fault::Refusal => "0 to 3",
+        Fault::User => "a user's name, whole and in UTF-8, of 1 to 128 characters",
+        Fault::Id => names::TOKEN_ID,
+        Fault::Attribute => "the number of an attribute in this chunk, or 0",
+    }
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ fn inspect(args: &InspectArgs) -> anyhow::Result<()> {
     let report = Report::of(&read(args.input.as_deref())?)?;
     output::print(&report.to_string()).context("cannot print what is in the configuration")?;
     if !report.misnamed.is_empty() {
-        bail!("{}: the name is not the SHA-256 of the chunk", report.misnamed.join(", "));
+        bail!("{}: the name is not the SHA-256 of the bytes", report.misnamed.join(", "));
     }
     Ok(())
 }

@@ -1,5 +1,4 @@
 use std::fs::{self, File};
-use std::hash::Hasher as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Output, Stdio};
 
@@ -143,7 +142,7 @@ fn inspect_tells_what_is_in_every_form() {
         assert_eq!(said.contains("names     all right\n"), form != "in.json", "{said}");
     }
     let bytes = fs::read(place.folder.path().join("out.bin")).unwrap();
-    let chunks = compact::chunks(&bytes).unwrap();
+    let chunks = compact::parts(&bytes).unwrap().chunks;
     let (least, most) = (chunks.iter().map(|c| c.tokens).min(), chunks.iter().map(|c| c.tokens).max());
     let line = format!("chunks    {} of {} to {} tokens\n", chunks.len(), least.unwrap(), most.unwrap());
     assert!(inspect("out.bin").contains(&line), "{line}");
@@ -155,11 +154,11 @@ fn inspect_finds_a_chunk_under_a_wrong_name() {
     succeeds(&place, &["encode", "in.json", "-o", "out.bin"]);
     let file = place.folder.path().join("out.bin");
     let mut bytes = fs::read(&file).unwrap();
-    let json = u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
+    let json = u32::from_le_bytes(bytes[16..20].try_into().unwrap()) as usize;
     let list = compact::HEAD + json;
-    let listed = compact::chunks(&bytes).unwrap().len() * compact::LISTED;
+    let parts = compact::parts(&bytes).unwrap();
+    let end = list + (parts.chunks.len() + parts.ids.len()) * compact::LISTED;
     bytes[list + compact::LISTED] ^= 1;
-    let sealed = bytes.clone();
     let fails = || {
         let output = run(&place, &["inspect", "out.bin"]);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -168,10 +167,8 @@ fn inspect_finds_a_chunk_under_a_wrong_name() {
     fs::write(&file, &bytes).unwrap();
     assert!(fails().1.contains("checksum"), "damaged on its way");
     // By somebody who computes checksums.
-    let mut checksum = twox_hash::XxHash32::with_seed(0);
-    checksum.write(&sealed[..compact::HEAD - 4]);
-    checksum.write(&sealed[compact::HEAD..list + listed]);
-    bytes[compact::HEAD - 4..compact::HEAD].copy_from_slice(&checksum.finish_32().to_le_bytes());
+    let checksum = twox_hash::XxHash64::oneshot(0, &bytes[compact::CHECKED_FROM..end]) as u32;
+    bytes[compact::CHECKED_FROM - 4..compact::CHECKED_FROM].copy_from_slice(&checksum.to_le_bytes());
     fs::write(&file, &bytes).unwrap();
     let (said, error) = fails();
     assert!(said.contains("names     wrong\n") && error.contains("chunks[1]: "), "{said} {error}");

@@ -1,10 +1,11 @@
 //! The tokens of a plugin configuration's JSON → the table.
 
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
+
+use gatepass_records::number_of;
 
 use super::{LoadError, MAX_TOKEN_IPS, MAX_TOKENS, parse_at, parse_list};
 use crate::address::{self, Range};
-use crate::compact::check_all_ids;
 use crate::config::ConfigError;
 use crate::config::wire::{self, Integer};
 use crate::names;
@@ -20,20 +21,42 @@ pub(super) fn parse_tokens(tokens: &[wire::Token], scopes: &[&str]) -> Result<Ta
         let row = parse_token(token, scopes).map_err(|error| error.within(&format!("tokens[{index}]")))?;
         rows.push(row);
     }
+    check_ids(&rows)?;
     sort(&mut rows)?;
-    let table = build(&rows)?;
-    check_all_ids(&table).map_err(|error| name_the_second(error, tokens))?;
-    Ok(table)
+    build(&rows)
 }
 
-/// Puts rows in the order of their digests, of which none may stand twice. What is sorted is a list of places: rows are
-/// large, and so would be the code that moves them.
-fn sort(rows: &mut [Row<'_>]) -> Result<(), LoadError> {
-    let mut order: Vec<(u64, &Digest, u32)> = Vec::new();
+/// What is sorted: a number to sort by, then a digest, and a place in the list of tokens. Rows are large, and so would be
+/// the code that moves them.
+type Sorted<'r> = (u64, &'r Digest, u32);
+
+fn sorted<'r>(rows: &'r [Row<'_>], number: fn(&Row<'_>) -> u64) -> Result<Vec<Sorted<'r>>, LoadError> {
+    let mut order: Vec<Sorted<'_>> = Vec::new();
     order.try_reserve_exact(rows.len())?;
-    order.extend(rows.iter().zip(0..).map(|(row, place)| (row.digest.leading(), &row.digest, place)));
+    order.extend(rows.iter().zip(0..).map(|(row, place)| (number(row), &row.digest, place)));
     // A heap is slower than the sort of slices, and a tenth of its code.
-    let order = BinaryHeap::from(order).into_sorted_vec();
+    Ok(BinaryHeap::from(order).into_sorted_vec())
+}
+
+/// Refuses an id that stands twice. Ids are told apart by their numbers as in the compact encoding, which could not hold
+/// two of the same number either.
+fn check_ids(rows: &[Row<'_>]) -> Result<(), LoadError> {
+    let order = sorted(rows, |row| number_of(row.id.as_bytes()))?;
+    let twice = order.windows(2).filter_map(|pair| match pair {
+        [(one, _, first), (other, _, second)] if one == other => Some((*first).max(*second)),
+        _ => None,
+    });
+    if let Some(place) = twice.min() {
+        let id = rows.get(place as usize).map_or("", |row| row.id);
+        let problem = format_args!("the id {id} stands here twice");
+        return Err(ConfigError::new(format!("tokens[{place}].id"), problem).into());
+    }
+    Ok(())
+}
+
+/// Puts rows in the order of their digests, of which none may stand twice.
+fn sort(rows: &mut [Row<'_>]) -> Result<(), LoadError> {
+    let order = sorted(rows, |row| row.digest.leading())?;
     for pair in order.windows(2) {
         if let [(_, one, _), (_, other, place)] = pair
             && one == other
@@ -62,7 +85,7 @@ fn move_to(rows: &mut [Row<'_>], mut order: Vec<u32>) {
     }
 }
 
-fn build(rows: &[Row<'_>]) -> Result<Table, ConfigError> {
+fn build(rows: &[Row<'_>]) -> Result<Table, LoadError> {
     let mut built = Vec::new();
     for bytes in chunks(rows) {
         // Every row was checked, so an error here is this code's own.
@@ -70,17 +93,7 @@ fn build(rows: &[Row<'_>]) -> Result<Table, ConfigError> {
             Chunk::parse(bytes.into()).map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
         built.push(chunk);
     }
-    Table::new(built).map_err(|_| ConfigError::new("tokens", "the table could not be built"))
-}
-
-/// The error says that an id stands twice; in a list it can also say where.
-fn name_the_second(error: LoadError, tokens: &[wire::Token]) -> LoadError {
-    let LoadError::Content(error) = error else { return error };
-    // A map as they are used for building chunks: a set would be further code.
-    let mut seen: HashMap<&[u8], u32> = HashMap::new();
-    let second = tokens.iter().position(|token| seen.insert(token.id.as_bytes(), 0).is_some());
-    let field = second.map_or(error.field.clone(), |index| format!("tokens[{index}].id"));
-    ConfigError::new(field, error.problem).into()
+    Table::new(built).map_err(|_| ConfigError::new("tokens", "the table could not be built").into())
 }
 
 fn check_counts(tokens: &[wire::Token]) -> Result<(), ConfigError> {
@@ -98,7 +111,7 @@ fn parse_token<'t>(token: &'t wire::Token, scopes: &[&str]) -> Result<Row<'t>, C
     names::check_token_id(&token.id).map_err(|problem| ConfigError::new("id", problem))?;
     names::check_user_name(&token.user).map_err(|problem| ConfigError::new("user", problem))?;
     if let Some(unknown) = token.scope.as_deref().filter(|name| scopes.binary_search(name).is_err()) {
-        let problem = format_args!("there is no scope {unknown:?} in scopes");
+        let problem = format_args!("there is no scope \"{unknown}\" in scopes");
         return Err(ConfigError::new("scope", problem));
     }
     Ok(Row {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gatepass::compact::{self, NamedChunk};
+use gatepass::compact::{self, NamedPart, Parts};
 use gatepass::config::ConfigError;
 use gatepass::config::wire::PluginConfiguration;
 use gatepass::policy::Policy;
@@ -21,7 +21,7 @@ pub struct Report {
     users: usize,
     /// Number of chunks, least and most tokens of one; `None` when the tokens are listed.
     chunks: Option<(usize, u32, u32)>,
-    /// `chunks[3]` for each chunk whose name is not the SHA-256 of its bytes.
+    /// `chunks[3]`, or `ids[0]`, for each part whose name is not the SHA-256 of its bytes.
     pub misnamed: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ impl Report {
         } else {
             ("JSON".to_owned(), None)
         };
-        let listed = set.as_deref().map(compact::chunks).transpose()?;
+        let parts = set.as_deref().map(compact::parts).transpose()?;
         Ok(Self {
             size: bytes.len(),
             format,
@@ -49,8 +49,8 @@ impl Report {
             revision: policy.version().revision,
             tokens: policy.tokens(),
             users: users.len(),
-            chunks: listed.as_deref().map(span),
-            misnamed: listed.as_deref().map(misnamed).unwrap_or_default(),
+            chunks: parts.as_ref().map(|parts| span(&parts.chunks)),
+            misnamed: parts.as_ref().map(misnamed).unwrap_or_default(),
         })
     }
 }
@@ -63,14 +63,17 @@ fn token_set(json: &[u8]) -> Result<Option<Vec<u8>>, ConfigError> {
     configuration.token_set.map(decode).transpose()
 }
 
-fn span(chunks: &[NamedChunk<'_>]) -> (usize, u32, u32) {
+fn span(chunks: &[NamedPart<'_>]) -> (usize, u32, u32) {
     let tokens = || chunks.iter().map(|chunk| chunk.tokens);
     (chunks.len(), tokens().min().unwrap_or(0), tokens().max().unwrap_or(0))
 }
 
-fn misnamed(chunks: &[NamedChunk<'_>]) -> Vec<String> {
-    let wrong = chunks.iter().enumerate().filter(|(_, chunk)| !chunk.has_its_own_name());
-    wrong.map(|(index, _)| format!("chunks[{index}]")).collect()
+fn misnamed(parts: &Parts<'_>) -> Vec<String> {
+    let wrong = |of: &'static str, parts: &[NamedPart<'_>]| -> Vec<String> {
+        let wrong = parts.iter().enumerate().filter(|(_, part)| !part.has_its_own_name());
+        wrong.map(|(index, _)| format!("{of}[{index}]")).collect()
+    };
+    [wrong("chunks", &parts.chunks), wrong("ids", &parts.ids)].concat()
 }
 
 impl fmt::Display for Report {

@@ -1,0 +1,74 @@
+//! Refuses an id that stands twice: the lists of ids have none twice, and the tokens have the ids of the lists.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use gatepass_records::Sums;
+
+use super::{Held, Listed, Reader, len, places, tokens};
+use crate::config::ConfigError;
+use crate::policy::LoadError;
+
+/// What is kept of a list of ids.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ids {
+    first: u64,
+    last: u64,
+    sum: u64,
+}
+
+/// Sums by a key of this VM's own.
+pub(super) fn random_sums() -> Sums {
+    let random = RandomState::new();
+    let draw = |number: u8| random.hash_one([number].as_slice());
+    Sums::by(draw(0), draw(1))
+}
+
+/// Every list of ids, those that are held without reading them.
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    (mut at, listed): (usize, &[Listed]),
+    before: &Held,
+    by: Sums,
+) -> Result<Vec<Ids>, LoadError> {
+    let mut all: Vec<Ids> = Vec::new();
+    all.try_reserve_exact(listed.len())?;
+    for (index, (listed, place)) in listed.iter().zip(places(listed, &before.listed_ids)?).enumerate() {
+        let within = |error: LoadError| error.within(&format!("ids[{index}]"));
+        let ids = match place.and_then(|place| before.ids.get(place)) {
+            Some(ids) => *ids,
+            None => read_one(reader, at, listed, by).map_err(within)?,
+        };
+        if all.last().is_some_and(|before| before.last >= ids.first) {
+            return Err(within(not_rising()));
+        }
+        at = at.saturating_add(len(listed));
+        all.push(ids);
+    }
+    Ok(all)
+}
+
+fn read_one(reader: &mut Reader<'_>, at: usize, listed: &Listed, by: Sums) -> Result<Ids, LoadError> {
+    let bytes = reader.read(at, listed)?;
+    let (numbers, rest) = bytes.as_chunks::<8>();
+    let ([first, ..], [.., last], []) = (numbers, numbers, rest) else {
+        return Err(ConfigError::new("", "a list of ids has at least one number, each of 8 bytes").into());
+    };
+    if numbers.len() != tokens(listed) {
+        return Err(ConfigError::new("", "its number of ids is not the listed one").into());
+    }
+    let sum = by.of_rising(numbers).ok_or_else(not_rising)?;
+    Ok(Ids { first: u64::from_le_bytes(*first), last: u64::from_le_bytes(*last), sum })
+}
+
+fn not_rising() -> LoadError {
+    ConfigError::new("", "the numbers of ids rise, and none stands twice").into()
+}
+
+/// Whether the ids of the tokens, of which these are the sums, are those of the lists.
+pub(super) fn check_ids(sums: &[u64], ids: &[Ids]) -> Result<(), ConfigError> {
+    let total = |sums: &mut dyn Iterator<Item = u64>| sums.fold(0, u64::wrapping_add);
+    if total(&mut sums.iter().copied()) == total(&mut ids.iter().map(|ids| ids.sum)) {
+        return Ok(());
+    }
+    Err(ConfigError::new("ids", "these are not the ids of the tokens, or a token's id stands twice"))
+}
