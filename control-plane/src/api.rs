@@ -2,6 +2,7 @@
 
 mod audit;
 mod client;
+mod creation;
 mod cursor;
 mod edge;
 mod extract;
@@ -16,12 +17,14 @@ mod whoami;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{delete, get};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
 
 use crate::change::Committed;
 use crate::context::Context;
 use crate::http::problem;
 pub use client::TrustedProxies;
+pub use creation::CreationLimit;
 pub use edge::AllowedHosts;
 
 /// What the handlers share.
@@ -33,6 +36,8 @@ pub struct Api {
     pub proxies: Arc<TrustedProxies>,
     /// Names under which this server answers.
     pub hosts: Arc<AllowedHosts>,
+    /// How much one person may create.
+    pub creations: Arc<CreationLimit>,
 }
 
 /// All routes. Serve it with `into_make_service_with_connect_info::<SocketAddr>`: the peer's address decides.
@@ -44,10 +49,12 @@ pub fn router(api: Api) -> Router {
         .route("/users/{name}", get(users::show_user).patch(users::update_user))
         .route("/users/{name}/tokens", delete(tokens::revoke_all_tokens))
         .route("/settings", get(settings::show_settings).patch(settings::update_settings))
+        .route("/settings/preview", post(settings::preview_settings))
         .route("/audit", get(audit::list_audit))
         .route("/fleet", get(fleet::show_fleet))
         .route("/whoami", get(whoami::whoami))
-        .route("/snapshot", get(snapshot::show_snapshot));
+        .route("/snapshot", get(snapshot::show_snapshot))
+        .layer(from_fn_with_state(api.clone(), creation::limited));
     let router = Router::new()
         .nest("/api/v1", v1)
         .route("/healthz", get(health::healthz))

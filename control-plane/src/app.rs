@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gatepass::config::wire::Report;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::api::{self, AllowedHosts, Api, TrustedProxies};
+use crate::api::{self, AllowedHosts, Api, CreationLimit, TrustedProxies};
 use crate::audit::{self, KeyError};
+use crate::change::Change;
 use crate::clock::SystemClock;
 use crate::connections::{self, Limits, Transport};
 use crate::context::Context;
@@ -18,6 +20,8 @@ use crate::dataplane::access::Access;
 use crate::dataplane::{self, DataPlane};
 use crate::delivery::Delivery;
 use crate::delivery::ecds::EcdsFile;
+use crate::domain::audit::Action;
+use crate::domain::user::system_actor;
 use crate::error::Error;
 use crate::first_start;
 use crate::password::PasswordHashing;
@@ -56,6 +60,8 @@ pub struct Config {
     pub hosts: AllowedHosts,
     /// The protected paths of an empty database; everything when there are none.
     pub initial_protected_paths: Vec<String>,
+    /// How many tokens and users one person may create in a minute; 0 is without end.
+    pub creations_per_minute: u32,
     /// Where the filter is told to report; nowhere if absent.
     pub report: Option<Report>,
 }
@@ -141,7 +147,12 @@ impl Server {
         if let Err(error) = delivery.catch_up().await {
             tracing::error!(%error, "the first delivery failed; it is tried again until it works");
         }
-        let api = Api { context, proxies: Arc::new(config.proxies), hosts: Arc::new(config.hosts) };
+        let api = Api {
+            context,
+            proxies: Arc::new(config.proxies),
+            hosts: Arc::new(config.hosts),
+            creations: Arc::new(CreationLimit::per_minute(config.creations_per_minute)),
+        };
         Ok(Self { api, delivery, lock })
     }
 
@@ -189,8 +200,11 @@ async fn serve_dataplane(
 /// revisions, revocations among them.
 async fn begin_epoch(context: &Context) -> Result<(), StartError> {
     let epoch = crate::random::hex_text::<8>(context.random.as_ref()).map_err(Error::from)?;
-    let mut tx = context.store.write().await?;
-    tx.replace_epoch(&epoch).await?;
-    tx.commit().await?;
+    let mut change = Change::by_system(context, system_actor::SERVER_START).await?;
+    let before = change.tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
+    change.tx.replace_epoch(&epoch).await?;
+    let shown = |epoch: &str| json!({"epoch": epoch, "revision": before.revision.to_string()});
+    change.record(Action::EpochStarted, "epoch".to_owned(), &shown(&before.epoch), &shown(&epoch));
+    change.commit().await?;
     Ok(())
 }

@@ -1,18 +1,14 @@
 //! The audit: its key, its pages, its verification.
 
-use serde::Serialize;
-use serde_json::Value;
+mod pages;
+mod view;
 
-use crate::callers::Caller;
-use crate::clock::rfc3339;
-use crate::context::Context;
 use crate::data_folder::{DataFolder, FolderError, read_private, write_private};
 use crate::domain::audit::{AuditKey, Break, Entry, Head, follow};
-use crate::domain::authority;
-use crate::error::Error;
 use crate::random::{Random, RandomError};
 use crate::store::{Store, StoreError, Transaction};
-use crate::tokens::Page;
+pub use pages::{Entries, export, list};
+pub use view::{EntryView, Format};
 
 const VERIFY_PAGE: i64 = 500;
 
@@ -109,59 +105,6 @@ pub async fn end(tx: &mut dyn Transaction, key: &AuditKey) -> Result<Result<Head
     Ok(follow(key, before, &newest))
 }
 
-/// An entry as it is shown.
-#[derive(Clone, Debug, Serialize)]
-pub struct EntryView {
-    seq: i64,
-    at: String,
-    actor: String,
-    actor_token_id: Option<String>,
-    ip: Option<String>,
-    action: String,
-    target: String,
-    before: Value,
-    after: Value,
-    mac: String,
-}
-
-impl From<&Entry> for EntryView {
-    fn from(entry: &Entry) -> Self {
-        let mut detail: Value = serde_json::from_str(&entry.draft.detail).unwrap_or_default();
-        let mut part = |name: &str| detail.get_mut(name).map(Value::take).unwrap_or_default();
-        Self {
-            seq: entry.seq,
-            at: rfc3339(entry.draft.at),
-            actor: entry.draft.actor.clone(),
-            actor_token_id: entry.draft.actor_token_id.clone(),
-            ip: entry.draft.ip.clone(),
-            action: entry.draft.action.clone(),
-            target: entry.draft.target.clone(),
-            before: part("before"),
-            after: part("after"),
-            mac: hex::encode(entry.mac),
-        }
-    }
-}
-
-/// Lists entries before the one numbered `before`, newest first, at most `limit`.
-///
-/// # Errors
-/// The caller is no admin.
-pub async fn list(
-    context: &Context,
-    caller: &Caller,
-    before: Option<i64>,
-    limit: usize,
-) -> Result<Page<EntryView>, Error> {
-    authority::administers(caller.principal())?;
-    let mut tx = context.store.read().await?;
-    let mut entries = tx.audit_before(before, i64::try_from(limit).unwrap_or(0).saturating_add(1)).await?;
-    let more = entries.len() > limit;
-    entries.truncate(limit);
-    let next_cursor = entries.last().filter(|_| more).map(|entry| entry.seq.to_string());
-    Ok(Page { items: entries.iter().map(EntryView::from).collect(), next_cursor })
-}
-
 /// Walks the whole chain, hands each entry to `show`, and returns the head. `expected` is a head that the log showed:
 /// with it, a cut tail is found as well.
 ///
@@ -171,7 +114,7 @@ pub async fn verify(
     store: &dyn Store,
     key: &AuditKey,
     expected: Option<Head>,
-    mut show: impl FnMut(&EntryView) + Send,
+    mut show: impl FnMut(&Entry) + Send,
 ) -> Result<Result<Head, Break>, StoreError> {
     let mut tx = store.read().await?;
     if tx.has_users().await? && tx.audit_head().await? == Head::EMPTY {
@@ -191,7 +134,7 @@ pub async fn verify(
                 Err(found) => return Ok(Err(found)),
             };
             after = entry.seq;
-            show(&EntryView::from(entry));
+            show(entry);
             if let Some(expected) = expected.filter(|expected| expected.seq == head.seq) {
                 if expected != head {
                     return Ok(Err(Break::Replaced(head.seq)));

@@ -28,6 +28,7 @@ pub struct Change<'a> {
     pub now: Timestamp,
     actor: Actor,
     entries: Vec<Draft>,
+    head: Option<Head>,
     filter_sees_it: bool,
 }
 
@@ -61,7 +62,19 @@ impl<'a> Change<'a> {
             token_id: Some(caller.token.id.clone()),
             ip: caller.presented.address.map(|ip| ip.to_canonical().to_string()),
         };
-        Ok((Self { context, tx, settings, now, actor, entries: Vec::new(), filter_sees_it: false }, caller))
+        Ok((
+            Self {
+                context,
+                tx,
+                settings,
+                now,
+                actor,
+                entries: Vec::new(),
+                head: None,
+                filter_sees_it: false,
+            },
+            caller,
+        ))
     }
 
     /// Begins a change by a system actor, see [`crate::domain::user::system_actor`].
@@ -77,7 +90,7 @@ impl<'a> Change<'a> {
         let settings = tx.settings().await?;
         let now = context.clock.now();
         let actor = Actor { name: actor.to_owned(), token_id: None, ip: None };
-        Ok(Self { context, tx, settings, now, actor, entries: Vec::new(), filter_sees_it: false })
+        Ok(Self { context, tx, settings, now, actor, entries: Vec::new(), head: None, filter_sees_it: false })
     }
 
     /// Who makes the change.
@@ -119,7 +132,7 @@ impl<'a> Change<'a> {
     /// # Errors
     /// The audit cannot be written, or the filter would refuse the snapshot: then nothing has changed.
     pub async fn commit(mut self) -> Result<Committed, Error> {
-        let head = self.append_entries().await?;
+        self.write_entries().await?;
         if self.filter_sees_it {
             self.tx.raise_revision().await?;
             let report = self.context.report.as_ref();
@@ -127,25 +140,30 @@ impl<'a> Change<'a> {
         }
         let version = self.tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
         self.tx.commit().await?;
-        if let Some(head) = head {
+        if let Some(head) = self.head {
             tracing::info!(target: crate::audit::LOG_TARGET, audit_head = %head, "audit");
         }
         let delivered = self.filter_sees_it && deliver(self.context, &version).await;
         Ok(Committed { version, delivered })
     }
 
-    async fn append_entries(&mut self) -> Result<Option<Head>, Error> {
+    /// Writes the entries that were noted so far, as [`Self::commit`] does with the last ones: what changes many rows
+    /// need not hold all its entries in memory.
+    ///
+    /// # Errors
+    /// The audit cannot be written.
+    pub async fn write_entries(&mut self) -> Result<(), Error> {
         // Appended under another key, entries would break the chain for good.
         let end = crate::audit::end(self.tx.as_mut(), &self.context.audit_key).await?;
         let mut head = end.map_err(|found| Error::Internal(format!("the audit cannot go on: {found}")))?;
         let drafts = std::mem::take(&mut self.entries);
-        let any = !drafts.is_empty();
         for draft in drafts {
             let entry = audit::chain(&self.context.audit_key, head, draft);
             self.tx.append_audit(&entry).await?;
             head = Head { seq: entry.seq, mac: entry.mac };
+            self.head = Some(head);
         }
-        Ok(any.then_some(head))
+        Ok(())
     }
 }
 

@@ -73,6 +73,12 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
     command.mut_subcommands(without_empty_variables)
 }
 
+/// The exit code of a command that failed with `error`: 3 when it found that the audit is not whole, else 1. What clap
+/// does not understand ends with 2.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<audit::NotWhole>() { 3 } else { 1 }
+}
+
 /// An error with its causes, each told once: some errors name their cause themselves.
 pub fn sentence(error: &anyhow::Error) -> String {
     let mut text = String::new();

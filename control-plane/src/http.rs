@@ -3,3 +3,4 @@
 pub(crate) mod body;
 pub(crate) mod observe;
 pub(crate) mod problem;
+pub(crate) mod request_id;

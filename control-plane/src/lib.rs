@@ -2,7 +2,7 @@
 //! them in the hands of the proxy.
 //!
 //! Dependencies point one way: [`cli`] → [`app`] → [`api`], [`dataplane`] and [`delivery`] → use cases ([`tokens`],
-//! [`users`], [`settings`], [`audit`], [`usage`], [`fleet`], [`first_start`], [`way_back`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
+//! [`users`], [`settings`], [`audit`], [`idempotency`], [`usage`], [`fleet`], [`first_start`], [`way_back`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
 //! filter's core.
 
 pub mod api;
@@ -22,6 +22,7 @@ pub mod error;
 pub mod first_start;
 pub mod fleet;
 mod http;
+pub mod idempotency;
 pub mod password;
 pub mod random;
 pub mod render;

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use gatepass_control_plane::cli::{Cli, sentence};
+use gatepass_control_plane::cli::{Cli, exit_code, sentence};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -12,7 +12,7 @@ async fn main() -> ExitCode {
         Err(error) => {
             // With nobody to tell there is still the exit code.
             let _ = writeln!(std::io::stderr(), "gatepass: {}", sentence(&error));
-            ExitCode::FAILURE
+            ExitCode::from(exit_code(&error))
         }
     }
 }

@@ -1,4 +1,10 @@
-//! Settings: show and change.
+//! Settings: show, preview and change.
+
+mod bound;
+mod preview;
+mod refusals;
+
+use serde_json::Value;
 
 use crate::callers::Caller;
 use crate::change::{Change, Committed};
@@ -7,8 +13,10 @@ use crate::domain::audit::Action;
 use crate::domain::authority;
 use crate::domain::settings::{Settings, SettingsPatch};
 use crate::error::Error;
+use crate::snapshot;
 use crate::store::StoredSettings;
-use serde_json::Value;
+pub use bound::Cut;
+pub use preview::{Preview, preview};
 
 /// Shows the settings.
 ///
@@ -26,67 +34,51 @@ pub struct Updated {
     pub stored: StoredSettings,
     /// What the admin should know of them.
     pub warnings: Vec<String>,
+    /// What the bound did to tokens that there are; nothing unless the patch asked for it.
+    pub cut: Cut,
     /// What became of the change; `None` when there was none.
     pub committed: Option<Committed>,
 }
 
-/// Replaces each given setting whole. `expected` is the version that the caller read, if it said so. What changes
-/// nothing makes neither version nor revision.
+/// Merges `patch` into the settings and, if it asks for it, cuts the validity of tokens that there are. `expected` are
+/// the versions one of which the caller read, if it said so. What changes nothing makes neither version nor revision.
 ///
 /// # Errors
-/// The caller is no admin, another version holds, or a setting is wrong.
+/// The caller is no admin, another version holds, a setting is wrong, or active tokens need what would go.
 pub async fn update(
     context: &Context,
     caller: &Caller,
     patch: &SettingsPatch,
-    expected: Option<i64>,
+    expected: Option<&[i64]>,
 ) -> Result<Updated, Error> {
     let (mut change, caller) = Change::by(context, caller).await?;
     authority::administers(caller.principal())?;
     let old = change.settings.clone();
-    if expected.is_some_and(|version| version != old.version) {
+    let applies_bound = patch.applies_bound()?;
+    let new = patched(&old, patch, expected)?;
+    if let Some(refusal) = refusals::of(change.tx.as_mut(), &new, change.now).await?.into_iter().next() {
+        return Err(refusal.into());
+    }
+    if new != old.settings {
+        snapshot::check_settings(&new)?;
+        change.tx.replace_settings(&new).await?;
+        let (before, after) = differences(&old.settings, &new);
+        change.record(Action::SettingsUpdated, "settings".to_owned(), &before, &after);
+        change.filter_sees_it();
+    }
+    let cut = if applies_bound { bound::apply(&mut change, &new).await? } else { Cut::default() };
+    let warnings = warnings(&new, &caller);
+    let stored = change.tx.settings().await?;
+    let nothing = new == old.settings && cut == Cut::default();
+    let committed = if nothing { None } else { Some(change.commit().await?) };
+    Ok(Updated { stored, warnings, cut, committed })
+}
+
+fn patched(old: &StoredSettings, patch: &SettingsPatch, expected: Option<&[i64]>) -> Result<Settings, Error> {
+    if expected.is_some_and(|versions| !versions.contains(&old.version)) {
         return Err(Error::Stale);
     }
-    let new = old.settings.patched(patch)?;
-    let warnings = warnings(&new, &caller);
-    if new == old.settings {
-        return Ok(Updated { stored: old, warnings, committed: None });
-    }
-    refuse_lost_scopes(&mut change, &new).await?;
-    refuse_lost_prefixes(&mut change, &new).await?;
-    change.tx.replace_settings(&new).await?;
-    let stored = change.tx.settings().await?;
-    let (before, after) = differences(&old.settings, &new);
-    change.record(Action::SettingsUpdated, "settings".to_owned(), &before, &after);
-    change.filter_sees_it();
-    let committed = change.commit().await?;
-    Ok(Updated { stored, warnings, committed: Some(committed) })
-}
-
-async fn refuse_lost_scopes(change: &mut Change<'_>, new: &Settings) -> Result<(), Error> {
-    let at = change.at();
-    let mut lost = change.tx.scopes_in_use(at).await?;
-    lost.retain(|name| !new.scopes.0.contains_key(name));
-    if lost.is_empty() {
-        return Ok(());
-    }
-    let problem = format!("tokens still use {}: revoke them first, or keep the scopes", lost.join(", "));
-    Err(Error::invalid("scopes", problem))
-}
-
-/// A token whose prefix is no longer listed is not even looked up, the admin's own as well as everyone's.
-async fn refuse_lost_prefixes(change: &mut Change<'_>, new: &Settings) -> Result<(), Error> {
-    let at = change.at();
-    let mut lost = change.tx.prefixes_in_use(at).await?;
-    lost.retain(|prefix| !new.token_prefixes.contains(prefix));
-    if lost.is_empty() {
-        return Ok(());
-    }
-    let problem = format!(
-        "tokens still begin with {}: keep it in the list, behind the new one, or revoke them first",
-        lost.join(", ")
-    );
-    Err(Error::invalid("token_prefixes", problem))
+    Ok(old.settings.patched(patch)?)
 }
 
 fn warnings(new: &Settings, caller: &Caller) -> Vec<String> {

@@ -75,6 +75,15 @@ impl Snapshot {
     }
 }
 
+/// Has the filter's own rules read `settings` alone.
+///
+/// # Errors
+/// What the filter would refuse, named by the setting.
+pub fn check_settings(settings: &Settings) -> Result<(), Error> {
+    let version = Version { epoch: String::new(), revision: 0 };
+    Policy::from_wire(configuration(&version, settings, &[], 0)).map(drop).map_err(refused)
+}
+
 /// Does off the async threads what takes a while if there are many tokens.
 ///
 /// # Errors

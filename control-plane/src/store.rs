@@ -8,12 +8,14 @@ pub mod sqlite;
 use async_trait::async_trait;
 use gatepass::token::Digest;
 
+use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Entry, Head};
 use crate::domain::fleet::{Worker, WorkerKey};
 use crate::domain::settings::Settings;
 use crate::domain::token::{State, Token};
 use crate::domain::usage::TokenUse;
 use crate::domain::user::User;
+use crate::idempotency::{Key, Known};
 
 /// The database failed, or holds what this program did not write. The cause is for the log, not for clients.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +137,12 @@ pub trait Transaction: Send {
     async fn insert_token(&mut self, token: &Token) -> Result<(), StoreError>;
     /// Marks a token as revoked; `false` when there is none that is not.
     async fn revoke_token(&mut self, id: &str, at: i64, by: &str) -> Result<bool, StoreError>;
+    /// How many tokens that are active at `now` have this scope.
+    async fn active_tokens_of_scope(&mut self, scope: &str, now: i64) -> Result<u64, StoreError>;
+    /// How many tokens that are active at `now` have secrets that start with this.
+    async fn active_tokens_of_prefix(&mut self, prefix: &str, now: i64) -> Result<u64, StoreError>;
+    /// Lets a token that is not revoked end at `expires_at`; `false` when there is none, or it ends no later already.
+    async fn shorten_token(&mut self, id: &str, expires_at: i64) -> Result<bool, StoreError>;
 
     /// Writes the uses of tokens that there are, each only if it is later than the one that is known, and tells how many
     /// of the tokens there are.
@@ -153,6 +161,24 @@ pub trait Transaction: Send {
     /// is none.
     async fn remove_one_worker(&mut self, before: i64) -> Result<bool, StoreError>;
 
+    /// What is known of an idempotency key; `None` if nothing is.
+    async fn idempotency_key(&mut self, key: &Key) -> Result<Option<Known>, StoreError>;
+    /// Notes that a request with a key that is not known was begun.
+    async fn begin_idempotent(
+        &mut self,
+        key: &Key,
+        fingerprint: &[u8; 32],
+        at: i64,
+    ) -> Result<(), StoreError>;
+    /// Notes what was answered to a request that was begun.
+    async fn finish_idempotent(&mut self, key: &Key, reply: &str) -> Result<(), StoreError>;
+    /// Forgets a key, if it is known.
+    async fn forget_idempotent(&mut self, key: &Key) -> Result<(), StoreError>;
+    /// How many keys of a caller are known.
+    async fn count_idempotency_keys(&mut self, caller: &str) -> Result<u64, StoreError>;
+    /// Forgets all keys that were begun before `before`, and tells how many there were.
+    async fn remove_idempotency_keys(&mut self, before: i64) -> Result<u64, StoreError>;
+
     /// The end of the audit's chain.
     async fn audit_head(&mut self) -> Result<Head, StoreError>;
     /// Adds an entry.
@@ -161,6 +187,13 @@ pub trait Transaction: Send {
     async fn audit_after(&mut self, after: i64, limit: i64) -> Result<Vec<Entry>, StoreError>;
     /// Entries before `before` (all without it), newest first, at most `limit`.
     async fn audit_before(&mut self, before: Option<i64>, limit: i64) -> Result<Vec<Entry>, StoreError>;
+    /// Entries that `filter` admits, of those before `before` (all without it), newest first, at most `limit`.
+    async fn audit_matching(
+        &mut self,
+        filter: &AuditFilter,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<Entry>, StoreError>;
 
     /// Makes all changes durable.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::store::{StoreError, TokenFilter};
 pub use creation::{Created, NewToken, create};
 pub(crate) use creation::{Draft, insert};
-use view::TokenRecord;
+pub(crate) use view::TokenRecord;
 pub use view::TokenView;
 
 /// Which tokens a list is to hold.
@@ -144,6 +144,6 @@ async fn revoke_in(change: &mut Change<'_>, token: Token) -> Result<(), Error> {
     Ok(())
 }
 
-fn target(token: &Token) -> String {
+pub(crate) fn target(token: &Token) -> String {
     format!("token:{} user:{}", token.id, token.owner)
 }

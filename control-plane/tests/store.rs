@@ -1,6 +1,9 @@
 //! What every database must do, whichever it is. Each further one runs the same contract.
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
+#[path = "store/changes.rs"]
+mod changes;
+
 use gatepass::token::Digest;
 use gatepass_control_plane::domain::address::IpList;
 use gatepass_control_plane::domain::audit::{Action, AuditKey, Draft, Head, chain};
@@ -33,6 +36,9 @@ async fn contract(store: &dyn Store) {
     uses_only_move_forward(store).await;
     workers(store).await;
     audit(store).await;
+    changes::tokens_are_only_shortened(store).await;
+    changes::audit_filters(store).await;
+    changes::idempotency_keys(store).await;
     readers_see_one_state_and_writers_take_turns(store).await;
 }
 
@@ -135,6 +141,12 @@ async fn tokens(store: &dyn Store) {
     assert_eq!(tx.scopes_in_use(99).await.unwrap(), ["read_only"]);
     assert!(tx.scopes_in_use(100).await.unwrap().is_empty());
     assert_eq!(tx.prefixes_in_use(99).await.unwrap(), ["gp_"]);
+    for (now, scoped, prefixed) in [(49, 1, 3), (99, 1, 2), (100, 0, 1)] {
+        assert_eq!(tx.active_tokens_of_scope("read_only", now).await.unwrap(), scoped, "{now}");
+        assert_eq!(tx.active_tokens_of_prefix("gp_", now).await.unwrap(), prefixed, "{now}");
+    }
+    assert_eq!(tx.active_tokens_of_scope("ci", 0).await.unwrap(), 0);
+    assert_eq!(tx.active_tokens_of_prefix("gp", 0).await.unwrap(), 0);
     let ids = |tokens: Vec<Token>| tokens.into_iter().map(|token| token.id).collect::<Vec<_>>();
     assert_eq!(ids(tx.unrevoked_tokens(49).await.unwrap()), ["01", "02", "03"]);
     assert_eq!(ids(tx.unrevoked_tokens(50).await.unwrap()), ["01", "02"]);

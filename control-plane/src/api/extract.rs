@@ -23,6 +23,10 @@ impl FromRequestParts<Api> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        // What stands before a handler may have looked already.
+        if let Some(caller) = parts.extensions.get::<Self>() {
+            return Ok(caller.clone());
+        }
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let address = peer.and_then(|ConnectInfo(peer)| api.proxies.client(*peer, &parts.headers));
         let (user, secret) = credentials(&parts.headers).map_err(Error::from)?;
@@ -55,6 +59,17 @@ impl<T: DeserializeOwned> FromRequest<Api> for Json<T> {
 
     async fn from_request(request: Request, _: &Api) -> Result<Self, Problem> {
         Ok(Self(body::json(request, BODY).await?))
+    }
+}
+
+/// A JSON merge patch (RFC 7396).
+pub(super) struct MergePatch<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Api> for MergePatch<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Api) -> Result<Self, Problem> {
+        Ok(Self(body::merge_patch(request, BODY).await?))
     }
 }
 

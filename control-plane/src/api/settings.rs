@@ -5,18 +5,17 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
-use super::extract::Json;
+use super::extract::MergePatch;
 use super::{Api, revision};
 use crate::callers::Caller;
 use crate::domain::settings::{Settings, SettingsPatch};
 use crate::error::Error;
 use crate::http::problem::Problem;
-use crate::settings;
-use crate::store::StoredSettings;
+use crate::settings::{self, Cut};
 
 pub(super) async fn show_settings(State(api): State<Api>, caller: Caller) -> Result<Response, Problem> {
     let stored = settings::show(&api.context, &caller).await?;
-    Ok((etag(&stored), axum::Json(stored.settings)).into_response())
+    Ok((etag(stored.version), axum::Json(stored.settings)).into_response())
 }
 
 #[derive(Serialize)]
@@ -24,32 +23,58 @@ struct UpdatedBody<'a> {
     #[serde(flatten)]
     settings: &'a Settings,
     warnings: &'a [String],
+    // What the bound did to tokens that there are.
+    existing_tokens: Cut,
 }
 
 pub(super) async fn update_settings(
     State(api): State<Api>,
     caller: Caller,
     headers: HeaderMap,
-    Json(patch): Json<SettingsPatch>,
+    MergePatch(patch): MergePatch<SettingsPatch>,
 ) -> Result<Response, Problem> {
-    let expected = expected_version(&headers)?;
-    let updated = settings::update(&api.context, &caller, &patch, expected).await?;
-    let body = UpdatedBody { settings: &updated.stored.settings, warnings: &updated.warnings };
-    Ok((etag(&updated.stored), revision(updated.committed.as_ref()), axum::Json(body)).into_response())
+    let expected = expected_versions(&headers)?;
+    let updated = settings::update(&api.context, &caller, &patch, expected.as_deref()).await?;
+    let body = UpdatedBody {
+        settings: &updated.stored.settings,
+        warnings: &updated.warnings,
+        existing_tokens: updated.cut,
+    };
+    let revision = revision(updated.committed.as_ref());
+    Ok((etag(updated.stored.version), revision, axum::Json(body)).into_response())
 }
 
-fn etag(stored: &StoredSettings) -> [(header::HeaderName, String); 1] {
-    [(header::ETAG, format!("\"{}\"", stored.version))]
+pub(super) async fn preview_settings(
+    State(api): State<Api>,
+    caller: Caller,
+    headers: HeaderMap,
+    MergePatch(patch): MergePatch<SettingsPatch>,
+) -> Result<Response, Problem> {
+    let expected = expected_versions(&headers)?;
+    let preview = settings::preview(&api.context, &caller, &patch, expected.as_deref()).await?;
+    Ok((etag(preview.version), axum::Json(preview)).into_response())
 }
 
-/// The version that `If-Match` names (RFC 9110 §13.1.1). A tag that this server never gave is a stale one.
-fn expected_version(headers: &HeaderMap) -> Result<Option<i64>, Error> {
-    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
-    let tag = value.to_str().map_err(|_| Error::Stale)?.trim();
-    if tag == "*" {
-        return Ok(None);
+fn etag(version: i64) -> [(header::HeaderName, String); 1] {
+    [(header::ETAG, format!("\"{version}\""))]
+}
+
+/// The versions that `If-Match` names, one of which must hold (RFC 9110 §13.1.1); `None` when any may. A tag that this
+/// server never gave, and a weak one, is none of them.
+fn expected_versions(headers: &HeaderMap) -> Result<Option<Vec<i64>>, Error> {
+    let mut versions = Vec::new();
+    let lines = headers.get_all(header::IF_MATCH);
+    for line in &lines {
+        let line = line.to_str().map_err(|_| Error::Stale)?;
+        if line.trim() == "*" {
+            return Ok(None);
+        }
+        versions.extend(line.split(',').filter_map(|tag| version(tag.trim())));
     }
-    let version =
-        tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
-    version.map(Some).ok_or(Error::Stale)
+    Ok(lines.iter().next().map(|_| versions))
+}
+
+fn version(tag: &str) -> Option<i64> {
+    let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
 }

@@ -1,32 +1,52 @@
-//! `gatepass audit`.
+//! `gatepass audit`: on the data folder, beside a running server or without one.
+
+mod export;
+mod filter;
+mod tail;
+mod verify;
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
-use super::output;
 use crate::app;
-use crate::audit;
+use crate::context::Context;
 use crate::data_folder::DataFolder;
-use crate::domain::audit::Head;
+pub use verify::NotWhole;
 
 /// What `gatepass audit` does.
 #[derive(Clone, Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Print all entries as JSON lines and check that none was edited, removed or made without the key
-    Verify(VerifyArgs),
+    /// Show the newest entries, the last one last
+    Tail(tail::TailArgs),
+    /// Check that no entry was edited, removed or made without the key: exit code 0 if so, 3 if not, 1 if that could not
+    /// be found out
+    Verify(verify::VerifyArgs),
+    /// Write all entries to standard output, newest first
+    Export(export::ExportArgs),
 }
 
-/// What `gatepass audit verify` takes.
+/// Where the audit is.
 #[derive(Clone, Debug, Args)]
-pub struct VerifyArgs {
-    /// A head that the log showed: with it, a cut tail is found as well
-    #[arg(long, value_name = "SEQ:MAC")]
-    pub expect: Option<Head>,
+pub struct Place {
     /// Folder of the database
     #[arg(long, env = "GATEPASS_DATA_DIR", default_value = "data", value_name = "FOLDER")]
     pub data_dir: PathBuf,
+}
+
+impl Place {
+    async fn open(&self) -> anyhow::Result<Context> {
+        Ok(app::open(DataFolder::open_existing(&self.data_dir)?).await?)
+    }
+}
+
+/// For whom it is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    Table,
+    /// For programs
+    Json,
 }
 
 /// Does what the command line says.
@@ -34,22 +54,9 @@ pub struct VerifyArgs {
 /// # Errors
 /// The first entry that breaks the chain, or a sentence that says what to do.
 pub async fn execute(command: AuditCommand) -> anyhow::Result<()> {
-    let AuditCommand::Verify(args) = command;
-    let context = app::open(DataFolder::open_existing(&args.data_dir)?).await?;
-    let mut printed = Ok(());
-    // Without a reader the verification goes on: its verdict is the exit code too.
-    let print = |entry: &audit::EntryView| {
-        let line = serde_json::to_string(entry).unwrap_or_default();
-        if printed.is_ok() {
-            printed = output::print(&format!("{line}\n"));
-        }
-    };
-    let found = audit::verify(context.store.as_ref(), &context.audit_key, args.expect, print).await?;
-    context.store.close().await;
-    printed.context("cannot print the entries")?;
-    match found {
-        Ok(head) => output::print(&format!("The audit is whole. Head: {head}\n"))?,
-        Err(found) => bail!("{found}"),
+    match command {
+        AuditCommand::Tail(args) => tail::execute(args).await,
+        AuditCommand::Verify(args) => verify::execute(args).await,
+        AuditCommand::Export(args) => export::execute(args).await,
     }
-    Ok(())
 }

@@ -51,6 +51,9 @@ pub struct ServeArgs {
         value_name = "PATH,…"
     )]
     pub initial_protected_paths: Vec<String>,
+    /// How many tokens and users one person may create by REST in a minute; 0 is without end
+    #[arg(long, env = "GATEPASS_CREATIONS_PER_MINUTE", default_value_t = 1000, value_name = "COUNT")]
+    pub creations_per_minute: u32,
     /// Where and how proxies report.
     #[command(flatten)]
     pub dataplane: DataplaneArgs,
@@ -138,6 +141,7 @@ pub async fn serve(
         proxies: TrustedProxies(args.trusted_proxies),
         hosts: AllowedHosts::new(args.public_hosts.into_iter().chain([listening])),
         initial_protected_paths: args.initial_protected_paths,
+        creations_per_minute: args.creations_per_minute,
         report: args.dataplane.report(),
     };
     let server = Server::set_up(app::open_for_server(folder).await?, config, lock).await?;

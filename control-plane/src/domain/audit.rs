@@ -1,9 +1,14 @@
 //! The audit's chain: each entry carries a MAC over itself and the entry before.
 
+mod action;
+pub mod filter;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::Sha256;
+
+pub use action::Action;
 
 /// HMAC-SHA-256.
 pub type MacBytes = [u8; 32];
@@ -25,34 +30,6 @@ impl AuditKey {
 impl std::fmt::Debug for AuditKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("AuditKey(…)")
-    }
-}
-
-/// What happened: object, then past tense.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// A token was made.
-    TokenCreated,
-    /// A token was ended.
-    TokenRevoked,
-    /// Settings were changed.
-    SettingsUpdated,
-    /// A person was added.
-    UserCreated,
-    /// A person was changed.
-    UserUpdated,
-}
-
-impl Action {
-    /// The name that is stored and shown.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TokenCreated => "token.created",
-            Self::TokenRevoked => "token.revoked",
-            Self::SettingsUpdated => "settings.updated",
-            Self::UserCreated => "user.created",
-            Self::UserUpdated => "user.updated",
-        }
     }
 }
 

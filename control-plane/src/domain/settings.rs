@@ -2,11 +2,12 @@
 
 use gatepass::config::wire::{IdentityHeaders, Mode, ScopeRule, UniqueMap};
 use gatepass::token::{DEFAULT_PREFIX, MAX_PREFIXES, Prefix};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::address::{IpList, MAX_GLOBAL_ENTRIES};
 use super::malformed::Malformed;
+use super::merge_patch::{self, Members};
 use super::validity::Validity;
 
 /// The built-in scope, which cannot be removed.
@@ -52,9 +53,35 @@ pub struct Settings {
     pub token_prefixes: Vec<String>,
 }
 
-/// Some settings by name, their values as they were written: read once, by the settings' own types, which refuse
-/// duplicate keys at every depth.
-pub type SettingsPatch = UniqueMap<Box<RawValue>>;
+/// What is to change: a JSON merge patch (RFC 7396) of the settings, whose values are read once, by the settings' own
+/// types; and beside them what is to happen to tokens that there are.
+#[derive(Clone, Debug, Default)]
+pub struct SettingsPatch {
+    members: Members,
+    applies_bound: Option<Box<RawValue>>,
+}
+
+/// The member of a patch that is no setting: whether tokens that there are get the bound too.
+pub const APPLY_BOUND: &str = "apply_max_validity_to_existing";
+
+impl<'de> Deserialize<'de> for SettingsPatch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut members = Members::deserialize(deserializer)?;
+        let applies_bound = members.0.remove(APPLY_BOUND);
+        Ok(Self { members, applies_bound })
+    }
+}
+
+impl SettingsPatch {
+    /// Whether the validity of tokens that there are is cut to `max_validity`.
+    ///
+    /// # Errors
+    /// It is neither true nor false.
+    pub fn applies_bound(&self) -> Result<bool, Malformed> {
+        let Some(value) = &self.applies_bound else { return Ok(false) };
+        serde_json::from_str(value.get()).map_err(|error| Malformed::new(APPLY_BOUND, &error))
+    }
+}
 
 impl Default for Settings {
     fn default() -> Self {
@@ -82,19 +109,21 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// These settings with every given one replaced whole.
+    /// These settings with `patch` merged in: lists and plain values are replaced, objects (`scopes`,
+    /// `identity_headers`) merged by name, and `null` takes a scope away or a setting back to its default.
     ///
     /// # Errors
     /// The first unknown or malformed setting.
     pub fn patched(&self, patch: &SettingsPatch) -> Result<Self, Malformed> {
         let text = |value: Result<String, _>| value.map_err(|error: serde_json::Error| invalid("", error));
         let all = text(serde_json::to_string(self))?;
-        let mut all: SettingsPatch = serde_json::from_str(&all).map_err(|error| invalid("", error))?;
-        for (name, value) in &patch.0 {
-            match all.0.get_mut(name) {
-                Some(setting) => setting.clone_from(value),
-                None => return Err(invalid(name, "is no setting")),
+        let mut all: Members = serde_json::from_str(&all).map_err(|error| invalid("", error))?;
+        for (name, value) in &patch.members.0 {
+            if !all.0.contains_key(name) {
+                return Err(no_setting(name, &all));
             }
+            let one = UniqueMap([(name.clone(), value.clone())].into());
+            merge_patch::apply(&mut all, &one).map_err(|error| Malformed::new(name, &error))?;
         }
         let all = text(serde_json::to_string(&all))?;
         let patched: Self = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(&all))
@@ -142,6 +171,12 @@ impl Settings {
     }
 }
 
+fn no_setting(name: &str, all: &Members) -> Malformed {
+    let mut known: Vec<_> = all.0.keys().map(|name| format!("`{name}`")).collect();
+    known.push(format!("`{APPLY_BOUND}`"));
+    invalid(name, format!("is no setting; known: {}", known.join(", ")))
+}
+
 fn invalid(field: &str, problem: impl std::fmt::Display) -> Malformed {
     Malformed { field: field.to_owned(), problem: problem.to_string() }
 }
@@ -177,16 +212,50 @@ mod tests {
         assert_eq!(patch(&json!({})), Ok(Settings::default()));
     }
 
+    fn again(settings: &Settings, value: &Value) -> Settings {
+        settings.patched(&serde_json::from_str(&value.to_string()).unwrap()).unwrap()
+    }
+
     #[test]
-    fn a_given_setting_replaces_the_old_one_whole() {
-        let scopes =
-            json!({"read_only": [{"methods": ["GET"]}], "ci": [{"methods": ["POST"], "paths": ["/a/"]}]});
-        let patched = patch(&json!({"scopes": scopes, "max_validity": "never"})).unwrap();
-        assert_eq!(serde_json::to_value(&patched.scopes).unwrap(), scopes);
+    fn objects_are_merged_and_everything_else_is_replaced() {
+        let ci = json!([{"methods": ["POST"], "paths": ["/a/"]}]);
+        let first =
+            patch(&json!({"scopes": {"ci": ci}, "max_validity": "never", "allowed_ips": ["10.0.0.1"],
+                                  "identity_headers": {"user": "x-user"}}))
+            .unwrap();
+        let read_only = json!([{"methods": ["GET", "HEAD", "OPTIONS"]}]);
         assert_eq!(
-            Settings { scopes: Settings::default().scopes, max_validity: Validity::OneYear, ..patched },
+            serde_json::to_value(&first.scopes).unwrap(),
+            json!({"ci": ci, "read_only": read_only}),
+            "the built-in one stays"
+        );
+        assert_eq!(first.identity_headers.token_id, "x-gatepass-token-id");
+        let second =
+            again(&first, &json!({"allowed_ips": ["10.0.0.2"], "scopes": {"ci": [{"methods": ["PUT"]}]}}));
+        assert_eq!(second.allowed_ips.to_strings(), ["10.0.0.2"]);
+        assert_eq!(serde_json::to_value(&second.scopes).unwrap()["ci"], json!([{"methods": ["PUT"]}]));
+        assert_eq!(second.max_validity, Validity::Never, "what is not given stays");
+        let third = again(
+            &second,
+            &json!({"scopes": {"ci": null, "unknown": null}, "allowed_ips": null,
+                                           "max_validity": null, "identity_headers": {"user": null}}),
+        );
+        assert_eq!(third, Settings::default());
+    }
+
+    #[test]
+    fn the_bound_on_tokens_that_there_are_is_asked_for_beside_the_settings() {
+        let asked = |text: &str| serde_json::from_str::<SettingsPatch>(text).unwrap();
+        assert_eq!(asked("{}").applies_bound(), Ok(false));
+        assert_eq!(asked(r#"{"apply_max_validity_to_existing": true}"#).applies_bound(), Ok(true));
+        assert_eq!(
+            Settings::default().patched(&asked(r#"{"apply_max_validity_to_existing": true}"#)).unwrap(),
             Settings::default()
         );
+        for bad in ["1", "null", "\"true\""] {
+            let error = asked(&format!(r#"{{"apply_max_validity_to_existing": {bad}}}"#)).applies_bound();
+            assert_eq!(error.unwrap_err().field, "apply_max_validity_to_existing", "{bad}");
+        }
     }
 
     #[test]
@@ -194,10 +263,11 @@ mod tests {
         for (value, field) in [
             (json!({"colour": 1}), "colour"),
             (json!({"max_validity": "P3Y"}), "max_validity"),
-            (json!({"max_validity": null}), "max_validity"),
             (json!({"password_auth": "yes"}), "password_auth"),
             (json!({"allowed_ips": ["10.0.0.1", "x"]}), "allowed_ips[1]"),
-            (json!({"scopes": {}}), "scopes"),
+            (json!({"scopes": {"read_only": null}}), "scopes"),
+            (json!({"scopes": []}), "scopes"),
+            (json!({"identity_headers": "x"}), "identity_headers"),
             (json!({"scopes": {"read_only": [{"methods": [], "verbs": []}]}}), "scopes.read_only[0].verbs"),
             (json!({"max_tokens_per_user": 0}), "max_tokens_per_user"),
             (json!({"max_tokens_per_user": 10_001}), "max_tokens_per_user"),

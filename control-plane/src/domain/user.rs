@@ -58,6 +58,8 @@ pub mod system_actor {
     pub const FIRST_START: &str = "first-start";
     /// Whoever can write to the data folder.
     pub const DATA_FOLDER: &str = "data-folder";
+    /// The start of a server on a database that there was. No name of a user has a colon.
+    pub const SERVER_START: &str = "server:start";
 }
 
 /// The key under which a name is unique: canonical caseless matching (Unicode 3.13, D145).

@@ -58,6 +58,13 @@ impl Validity {
         }
     }
 
+    /// The latest end that this bound allows to a token made at `created_at`, in Unix seconds; `None` is never.
+    pub fn latest_end(self, created_at: i64) -> Option<i64> {
+        let span = self.span()?;
+        // A bound later than can be written bounds nothing.
+        Timestamp::from_second(created_at).ok().and_then(|created| add(created, span))
+    }
+
     /// The end of a token made at `now`: calendar months in UTC, on the month's last day where the day is missing.
     fn end(self, now: Timestamp) -> Result<Option<i64>, InvalidValidity> {
         self.span().map(|span| add(now, span).ok_or_else(|| too_far("valid_for"))).transpose()

@@ -20,16 +20,34 @@ pub(crate) struct Bounds {
     pub(crate) time: Duration,
 }
 
+/// What a JSON body is.
+const JSON: &str = "application/json";
+/// What a JSON merge patch is (RFC 7396 §4).
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
 /// Reads a JSON object.
 pub(crate) async fn json<T: DeserializeOwned>(request: Request, bounds: Bounds) -> Result<T, Problem> {
-    if !is_json(request.headers()) {
-        let detail = "send the body as Content-Type: application/json";
+    read(request, bounds, &[JSON]).await
+}
+
+/// Reads a JSON merge patch, which may also be called plain JSON.
+pub(crate) async fn merge_patch<T: DeserializeOwned>(request: Request, bounds: Bounds) -> Result<T, Problem> {
+    read(request, bounds, &[JSON, MERGE_PATCH]).await
+}
+
+async fn read<T: DeserializeOwned>(request: Request, bounds: Bounds, types: &[&str]) -> Result<T, Problem> {
+    if !is_one_of(types, request.headers()) {
+        let detail = format!("send the body as Content-Type: {}", types.join(" or "));
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
     }
+    Ok(parse(&bytes(request, bounds).await?).map_err(Error::from)?)
+}
+
+/// Reads a body as it is.
+pub(crate) async fn bytes(request: Request, bounds: Bounds) -> Result<Bytes, Problem> {
     let body = tokio::time::timeout(bounds.time, Bytes::from_request(request, &())).await;
     let slow = || Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "the body took too long");
-    let body = body.map_err(|_| slow())?.map_err(|rejection| problem(rejection.status(), bounds.bytes))?;
-    Ok(parse(&body).map_err(Error::from)?)
+    body.map_err(|_| slow())?.map_err(|rejection| problem(rejection.status(), bounds.bytes))
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
@@ -53,10 +71,10 @@ fn malformed(path: &str, error: &serde_json::Error) -> Malformed {
     Malformed { field: String::new(), problem }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+fn is_one_of(types: &[&str], headers: &HeaderMap) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = value.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+    types.iter().any(|known| essence.eq_ignore_ascii_case(known))
 }
 
 fn problem(status: StatusCode, most: usize) -> Problem {

@@ -4,15 +4,14 @@ use std::any::Any;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 use tracing::Instrument as _;
 
 use super::problem::{Code, Problem};
+use super::request_id;
 use crate::random::{Random, hex_text};
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How much a request matters in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +31,8 @@ pub(crate) async fn observed<A: Future<Output = Response>>(
     request: Request,
     answer: impl FnOnce(Request) -> A,
 ) -> Response {
-    let id = hex_text::<8>(random).unwrap_or_default();
+    let id = request_id::given(request.headers());
+    let id = id.unwrap_or_else(|| hex_text::<8>(random).unwrap_or_default());
     let span = tracing::info_span!("request", id = %id);
     // The route rather than the path: a path may hold a token that somebody put there by mistake.
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
@@ -43,7 +43,7 @@ pub(crate) async fn observed<A: Future<Output = Response>>(
     span.in_scope(|| log(weight(&route, response.status()), method, &route, ms, &response));
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(id) {
-        headers.insert(REQUEST_ID, id);
+        headers.insert(request_id::HEADER, id);
     }
     protect(headers);
     response

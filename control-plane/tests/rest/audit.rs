@@ -125,3 +125,101 @@ async fn another_chain_of_the_same_length_shows() {
     let head = Head { mac: [1; 32], ..head(&gate).await };
     assert_eq!(verified(&gate, Some(head)).await, Err(Break::Replaced(2)));
 }
+
+/// Numbers of the entries that a query finds.
+async fn found(gate: &Gate, query: &str) -> Vec<i64> {
+    let page = gate.get(&format!("/audit?{query}"), &gate.admin).await.ok(200);
+    page["items"].as_array().unwrap().iter().map(|entry| entry["seq"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn entries_are_found_by_actor_target_action_and_time() {
+    let gate = Gate::start().await;
+    let fred = gate.person("fred", "user").await;
+    let made = gate.token(&fred, json!({"description": "x"})).await;
+    gate.pass(60);
+    gate.delete(&format!("/tokens/{}", id(&made)), &gate.admin).await.ok(204);
+    gate.settings(json!({"password_auth": true})).await;
+    // 1, 2: the first start. 3, 4: fred and the managing token. 5: fred's own. 6: its end. 7: settings.
+    let token = id(&made);
+    for (query, entries) in [
+        ("", vec![7, 6, 5, 4, 3, 2, 1]),
+        ("actor=fred", vec![5]),
+        ("actor=Fred", vec![]),
+        ("actor=first-start", vec![2, 1]),
+        ("action=token.created", vec![5, 4, 2]),
+        ("action=epoch.started", vec![]),
+        ("target=user%3Afred", vec![6, 5, 4, 3]),
+        ("target=user:fre", vec![]),
+        ("target=settings", vec![7]),
+        (&format!("target=token:{token}"), vec![6, 5]),
+        (&format!("target=token:{token}%20user:fred"), vec![6, 5]),
+        (&format!("target=token:{token}+user:anna"), vec![]),
+        ("from=2026-11-22T09:01:00Z", vec![7, 6]),
+        ("until=2026-11-22T09:01:00Z", vec![5, 4, 3, 2, 1]),
+        ("from=2026-11-22T09:01:00Z&until=2026-11-22T09:01:00Z", vec![]),
+        ("from=2026-11-22T10:00:00%2B01:00&until=2026-11-22T09:00:01Z&action=user.created", vec![3, 1]),
+        ("actor=admin&target=user:fred&action=token.revoked&from=2026-11-22T09:00:00Z", vec![6]),
+    ] {
+        assert_eq!(found(&gate, query).await, entries, "{query}");
+    }
+    let page = gate.get("/audit?target=user:fred&limit=2", &gate.admin).await.ok(200);
+    // What is added meanwhile does not move what comes next.
+    gate.token(&gate.admin, json!({"description": "x", "user": "fred"})).await;
+    let next = page["next_cursor"].as_str().unwrap();
+    assert_eq!(found(&gate, &format!("target=user:fred&limit=2&cursor={next}")).await, [4, 3]);
+    for (query, field) in [
+        ("actor=", "actor"),
+        ("target=", "target"),
+        ("action=token.create", "action"),
+        ("from=yesterday", "from"),
+        ("until=2026-11-22", "until"),
+        ("from=2026-11-22T09:00:01Z&until=2026-11-22T09:00:00Z", "until"),
+        ("format=xml", "format"),
+        ("format=csv&limit=5", "limit"),
+        ("format=jsonl&cursor=MQ", "cursor"),
+        ("cursor=MQ%3D", "cursor"),
+        ("since=1", "since"),
+    ] {
+        gate.get(&format!("/audit?{query}"), &gate.admin).await.wrong(field);
+    }
+}
+
+#[tokio::test]
+async fn filters_have_their_indexes() {
+    use gatepass_control_plane::domain::audit::Action;
+    let gate = Gate::start().await;
+    for (condition, index) in [
+        ("actor = 'a'", "audit_by_actor"),
+        ("action = 'a'", "audit_by_action"),
+        ("substr(target, 1, instr(target || ' user:', ' user:') - 1) = 'a'", "audit_by_subject"),
+        ("substr(target, instr(target, ' user:') + 1) = 'a'", "audit_by_user"),
+    ] {
+        let plan =
+            gate.plan(&format!("SELECT * FROM audit WHERE seq < 9 AND {condition} ORDER BY seq DESC")).await;
+        assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+    for action in Action::ALL {
+        assert_eq!(Action::from_name(action.as_str()), Some(*action));
+        found(&gate, &format!("action={}", action.as_str())).await;
+    }
+}
+
+#[tokio::test]
+async fn a_start_with_a_new_epoch_is_an_entry() {
+    let gate = Gate::start().await;
+    let before = gate.version().await;
+    let admin = gate.admin.clone();
+    let folder = gate.crash().await;
+    let gate = Gate::start_in(folder).await;
+    let entries = gate.get("/audit?limit=1", &admin).await.ok(200);
+    let entry = &entries["items"][0];
+    assert_eq!((&entry["seq"], &entry["action"]), (&json!(3), &json!("epoch.started")));
+    assert_eq!((&entry["actor"], &entry["target"]), (&json!("server:start"), &json!("epoch")));
+    assert_eq!(entry["before"], json!({"epoch": before.epoch, "revision": before.revision.to_string()}));
+    let after = gate.version().await;
+    assert_eq!(entry["after"], json!({"epoch": after.epoch, "revision": after.revision.to_string()}));
+    assert_ne!(before.epoch, after.epoch);
+    assert_eq!(verified(&gate, None).await, Ok(head(&gate).await));
+    gate.post("/users", &admin, json!({"name": "server:start", "role": "user"})).await.wrong("name");
+}

@@ -60,6 +60,7 @@ async fn managers_manage_the_tokens_of_everyone_but_admins() {
         gate.get(path, &manager).await.refused(403, "admin_required");
     }
     gate.patch("/settings", &manager, json!({})).await.refused(403, "admin_required");
+    gate.post("/settings/preview", &manager, json!({})).await.refused(403, "admin_required");
     gate.patch("/users/mary", &manager, json!({"role": "admin"})).await.refused(403, "admin_required");
 }
 
@@ -88,6 +89,7 @@ async fn a_token_without_control_plane_reads_its_owners_and_does_nothing_else() 
     required(gate.post("/users", &weak, json!({"name": "x", "role": "user"})).await);
     required(gate.patch("/users/fred", &weak, json!({"active": false})).await);
     required(gate.patch("/settings", &weak, json!({"password_auth": true})).await);
+    required(gate.post("/settings/preview", &weak, json!({"password_auth": true})).await);
     for path in ["/users", "/users/fred", "/settings", "/audit", "/snapshot"] {
         required(gate.get(path, &weak).await);
     }

@@ -96,6 +96,12 @@ async fn replies_are_not_stored_and_carry_an_id() {
         assert_eq!(reply.header("cache-control"), "no-store", "{path}");
         assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(reply.header("x-request-id").len(), 16, "{path}");
+        for (sent, taken) in [("4bf92f35-77b3-4da6-a3ce-929d0e0e4736", true), (gate.admin.as_str(), false)] {
+            let request =
+                Request::builder().uri(path).header("host", "localhost").header("x-request-id", sent);
+            let reply = gate.send(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(reply.header("x-request-id") == sent, taken, "{path} {sent}");
+        }
     }
 }
 

@@ -28,10 +28,16 @@ async fn the_first_admin_has_a_password_and_a_token_for_24_hours() {
 #[tokio::test]
 async fn a_second_start_makes_no_second_admin() {
     let gate = Gate::start().await;
+    let admin = gate.admin.clone();
     let (version, settings, audit) = gate.state().await;
     let gate = Gate::start_in(gate.crash().await).await;
     let again = gate.state().await;
-    assert_eq!((again.0.revision, again.1, again.2), (version.revision, settings, audit));
+    assert_eq!((again.0.revision, again.1), (version.revision, settings));
+    let users = gate.get("/users", &admin).await.ok(200);
+    assert_eq!(users["items"].as_array().unwrap().len(), 1);
+    let entries = again.2["items"].as_array().unwrap();
+    assert_eq!(entries[0]["action"], "epoch.started", "nothing else has happened");
+    assert_eq!(entries[1..], audit["items"].as_array().unwrap()[..]);
 }
 
 #[tokio::test]

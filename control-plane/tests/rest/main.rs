@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
 
 mod audit;
+mod audit_export;
 mod authority;
 mod bodies;
+mod creation;
 mod dataplane;
 mod dataplane_tls;
 mod delivery;
@@ -14,6 +16,8 @@ mod report_fields;
 mod reporter;
 mod reports;
 mod settings;
+mod settings_bound;
+mod settings_preview;
 mod support;
 mod tokens;
 mod users;

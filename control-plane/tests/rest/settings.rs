@@ -52,11 +52,13 @@ async fn a_stale_if_match_changes_nothing() {
     assert!(tag.starts_with('"') && tag != second_tag);
     first.ok(200);
     let before = gate.state().await;
-    for stale in [tag.as_str(), "\"x\"", "1", "W/\"2\""] {
+    for stale in [tag.as_str(), "\"x\"", "1", "W/\"2\"", "", "\"\"", "\"+2\"", "\"1\", \"3\""] {
         patch_if(&gate, stale, json!({"password_auth": false})).await.refused(412, "stale");
     }
     assert_eq!(gate.state().await, before);
     patch_if(&gate, &second_tag, json!({"password_auth": false})).await.ok(200);
+    let many = "\"1\" , W/\"9\",\"3\"";
+    patch_if(&gate, many, json!({"password_auth": true})).await.ok(200);
     patch_if(&gate, "*", json!({"password_auth": true})).await.ok(200);
 }
 
@@ -100,23 +102,58 @@ async fn what_the_filter_would_refuse_is_refused_and_named() {
 #[tokio::test]
 async fn a_scope_in_use_stays() {
     let gate = Gate::start().await;
-    let with = json!({"scopes": {"read_only": [{"methods": ["GET"]}], "ci": [{"methods": ["POST"]}]}});
-    let without = json!({"scopes": {"read_only": [{"methods": ["GET"]}]}});
-    gate.settings(with.clone()).await;
+    gate.settings(json!({"scopes": {"ci": [{"methods": ["POST"]}], "spare": [{"methods": ["PUT"]}]}})).await;
     let made = gate.token(&gate.admin, json!({"description": "x", "scope": "ci"})).await;
+    let other = gate.token(&gate.admin, json!({"description": "x", "scope": "ci"})).await;
+    let without = json!({"scopes": {"ci": null}});
+    let before = gate.state().await;
     let reply = gate.patch("/settings", &gate.admin, without.clone()).await;
-    assert!(reply.wrong("scopes").text.contains("ci"), "{reply:?}");
-    gate.patch("/settings", &gate.admin, json!({"scopes": {"ci": [{"methods": ["GET"]}]}}))
-        .await
-        .wrong("scopes");
+    let detail = reply.refused(409, "scope_in_use").json()["detail"].clone();
+    assert_eq!(detail, "2 active tokens have the scope ci: revoke them first, or keep the scope");
+    gate.delete(&format!("/tokens/{}", id(&other)), &gate.admin).await.ok(204);
+    let reply = gate.patch("/settings", &gate.admin, json!({"scopes": null})).await;
+    assert!(reply.refused(409, "scope_in_use").text.contains("1 active token has"), "{reply:?}");
+    assert_eq!(gate.get("/settings", &gate.admin).await.json(), before.1);
+    gate.patch("/settings", &gate.admin, json!({"scopes": {"read_only": null}})).await.wrong("scopes");
+    gate.settings(json!({"scopes": {"spare": null}})).await;
     gate.delete(&format!("/tokens/{}", id(&made)), &gate.admin).await.ok(204);
     gate.settings(without).await;
+    let scopes = gate.get("/settings", &gate.admin).await.json()["scopes"].clone();
+    assert_eq!(scopes, json!({"read_only": [{"methods": ["GET", "HEAD", "OPTIONS"]}]}));
+}
+
+#[tokio::test]
+async fn a_patch_is_a_json_merge_patch() {
+    let gate = Gate::start().await;
+    let send = async |kind: &str, body: &'static str| {
+        let request =
+            Request::builder().method(Method::PATCH).uri("/api/v1/settings").header("host", "localhost");
+        let request = request.header("authorization", format!("Bearer {}", gate.admin));
+        gate.send(request.header("content-type", kind).body(Body::from(body)).unwrap()).await
+    };
+    let patch = r#"{"identity_headers": {"user": "x-user"}, "scopes": {"ci": [{"methods": ["PUT"]}]}}"#;
+    let settings = send("application/merge-patch+json", patch).await.ok(200);
+    assert_eq!(settings["identity_headers"], json!({"user": "x-user", "token_id": "x-gatepass-token-id"}));
+    assert_eq!(settings["scopes"]["read_only"], json!([{"methods": ["GET", "HEAD", "OPTIONS"]}]), "it stays");
+    let settings =
+        send("application/json", r#"{"identity_headers": null, "scopes": {"ci": null}}"#).await.ok(200);
+    assert_eq!(settings["identity_headers"]["user"], "x-gatepass-user", "null is the default");
+    assert_eq!(settings["scopes"].as_object().unwrap().len(), 1);
+    let patch = r#"{"scopes": {"ci": null, "ci": [{"methods": ["PUT"]}]}}"#;
+    send("application/json", patch).await.wrong("scopes");
+    send("text/plain", "{}").await.refused(415, "unsupported_media_type");
+    let post = Request::builder().method(Method::POST).uri("/api/v1/tokens").header("host", "localhost");
+    let post = post.header("authorization", format!("Bearer {}", gate.admin));
+    let post = post.header("content-type", "application/merge-patch+json");
+    let post = post.body(Body::from(r#"{"description": "x"}"#)).unwrap();
+    gate.send(post).await.refused(415, "unsupported_media_type");
 }
 
 #[tokio::test]
 async fn a_prefix_stays_listed_while_tokens_begin_with_it() {
     let gate = Gate::start().await;
-    gate.patch("/settings", &gate.admin, json!({"token_prefixes": ["acme_"]})).await.wrong("token_prefixes");
+    let reply = gate.patch("/settings", &gate.admin, json!({"token_prefixes": ["acme_"]})).await;
+    assert!(reply.refused(409, "prefix_in_use").text.contains("1 active token begins with gp_"), "{reply:?}");
     gate.settings(json!({"token_prefixes": ["acme_", "gp_"]})).await;
     let new = gate.token(&gate.admin, json!({"description": "x"})).await;
     assert!(crate::support::secret(&new).starts_with("acme_"));
@@ -142,7 +179,7 @@ async fn an_expired_token_keeps_no_scope() {
     let keeper = gate.token(&gate.admin, json!({"description": "x", "control_plane": true})).await;
     gate.token(&gate.admin, json!({"description": "x", "scope": "ci", "valid_for": "P1D"})).await;
     gate.pass(crate::support::DAY);
-    let patch = json!({"scopes": {"read_only": [{"methods": ["GET"]}]}});
+    let patch = json!({"scopes": {"ci": null}});
     gate.patch("/settings", &crate::support::secret(&keeper), patch).await.ok(200);
 }
 

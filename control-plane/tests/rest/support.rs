@@ -29,6 +29,8 @@ use tower::ServiceExt as _;
 /// 2026-11-22T09:00:00Z.
 pub const START: i64 = 1_795_338_000;
 pub const DAY: i64 = 24 * 60 * 60;
+/// How many tokens and users one person may create in a minute.
+pub const CREATIONS_PER_MINUTE: u32 = 400;
 
 pub struct TestClock(AtomicI64);
 
@@ -111,6 +113,7 @@ pub async fn server_in(folder: &Path, clock: Arc<TestClock>, paths: &[&str]) -> 
         proxies: TrustedProxies(vec!["10.9.0.0/16".parse().unwrap()]),
         hosts: AllowedHosts::new(["gate.example.com".to_owned()]),
         initial_protected_paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        creations_per_minute: CREATIONS_PER_MINUTE,
         report: Some(Report::default()),
     };
     let context = app::open_for_server(folder).await?;
@@ -254,6 +257,16 @@ impl Gate {
         let mut db = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
         sqlx::raw_sql(sql).execute(&mut db).await.unwrap();
         db.close().await.unwrap();
+    }
+
+    /// How the database would answer a query.
+    pub async fn plan(&self, query: &str) -> String {
+        use sqlx::{Connection as _, Row as _};
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.context.folder.database());
+        let mut db = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"));
+        let rows = sqlx::query(explained).fetch_all(&mut db).await.unwrap();
+        rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -1,9 +1,10 @@
 //! The table of audit entries.
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use super::Result;
+use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Draft, Entry, Head, MacBytes};
 
 pub(super) async fn head(db: &mut SqliteConnection) -> Result<Head> {
@@ -40,6 +41,40 @@ pub(super) async fn after(db: &mut SqliteConnection, after: i64, limit: i64) -> 
 pub(super) async fn before(db: &mut SqliteConnection, before: Option<i64>, limit: i64) -> Result<Vec<Entry>> {
     let sql = "SELECT * FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?";
     let rows = sqlx::query(sql).bind(before.unwrap_or(i64::MAX)).bind(limit).fetch_all(db).await?;
+    rows.iter().map(from_row).collect()
+}
+
+pub(super) async fn matching(
+    db: &mut SqliteConnection,
+    filter: &AuditFilter,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Entry>> {
+    // Only the conditions that are given: so written, each has its index.
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM audit WHERE seq < ");
+    query.push_bind(before.unwrap_or(i64::MAX));
+    if let Some(actor) = &filter.actor {
+        query.push(" AND actor = ").push_bind(actor);
+    }
+    if let Some(action) = filter.action {
+        query.push(" AND action = ").push_bind(action.as_str());
+    }
+    let target = filter.target.as_ref();
+    // The expressions of the indexes, to the letter.
+    if let Some(subject) = target.and_then(|target| target.subject.as_ref()) {
+        query.push(" AND substr(target, 1, instr(target || ' user:', ' user:') - 1) = ").push_bind(subject);
+    }
+    if let Some(user) = target.and_then(|target| target.user.as_ref()) {
+        query.push(" AND substr(target, instr(target, ' user:') + 1) = ").push_bind(user);
+    }
+    if let Some(from) = filter.from {
+        query.push(" AND at >= ").push_bind(from);
+    }
+    if let Some(until) = filter.until {
+        query.push(" AND at < ").push_bind(until);
+    }
+    query.push(" ORDER BY seq DESC LIMIT ").push_bind(limit);
+    let rows = query.build().fetch_all(db).await?;
     rows.iter().map(from_row).collect()
 }
 

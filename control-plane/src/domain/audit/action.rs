@@ -1,0 +1,46 @@
+//! What the audit knows to have happened.
+
+/// One line an action, so that none is left out of any list.
+macro_rules! actions {
+    ($($(#[$doc:meta])+ $variant:ident => $name:literal,)+) => {
+        /// What happened: object, then past tense.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Action {
+            $($(#[$doc])+ $variant,)+
+        }
+
+        impl Action {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name that is stored and shown.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            /// The action of this name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|action| action.as_str() == name)
+            }
+        }
+    };
+}
+
+actions! {
+    /// A token was made.
+    TokenCreated => "token.created",
+    /// A token was changed.
+    TokenUpdated => "token.updated",
+    /// A token was ended.
+    TokenRevoked => "token.revoked",
+    /// Settings were changed.
+    SettingsUpdated => "settings.updated",
+    /// A person was added.
+    UserCreated => "user.created",
+    /// A person was changed.
+    UserUpdated => "user.updated",
+    /// The server was started on a database that there was, with a new epoch.
+    EpochStarted => "epoch.started",
+}
