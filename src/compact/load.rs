@@ -200,15 +200,21 @@ impl<'s> Reader<'s> {
         Self { source, ahead, window: Vec::new(), window_at: 0 }
     }
 
-    /// The bytes of one part.
-    fn read(&mut self, at: usize, listed: &Listed) -> Result<&[u8], LoadError> {
+    /// The bytes of the first of these parts, which begins at `at`. Those behind it are read along, as long as they fit in
+    /// whole.
+    fn read(&mut self, at: usize, parts: &[Listed]) -> Result<&[u8], LoadError> {
+        let Some(listed) = parts.first() else { return Ok(&[]) };
         let len = len(listed);
         let end = at.saturating_add(len);
         if at < self.window_at || end > self.window_at.saturating_add(self.window.len()) {
             // Given back before the next one is made.
             self.window = Vec::new();
-            let rest = self.source.size().saturating_sub(at);
-            self.window = self.source.read(at, self.ahead.min(rest).max(len))?;
+            let together = parts.iter().map(self::len).scan(0_usize, |sum, len| {
+                *sum = sum.saturating_add(len);
+                Some(*sum)
+            });
+            let most = together.take_while(|sum| *sum <= self.ahead).last().unwrap_or(0);
+            self.window = self.source.read(at, most.max(len))?;
             self.window_at = at;
         }
         let start = at.saturating_sub(self.window_at);
@@ -233,20 +239,20 @@ fn read_chunks(
     chunks.try_reserve_exact(listed.len())?;
     sums.try_reserve_exact(listed.len())?;
     let mut ips = 0_usize;
-    for (index, (listed, place)) in listed.iter().zip(chosen).enumerate() {
+    for (index, (one, place)) in listed.iter().zip(chosen).enumerate() {
         let held =
             place.and_then(|place| Some((before.chunks.get(place)?.clone(), *before.sums.get(place)?)));
         let (chunk, sum) = match held {
             Some(held) => held,
             None => {
-                let chunk = read_chunk(reader, at, listed)
+                let chunk = read_chunk(reader, at, listed.get(index..).unwrap_or_default())
                     .map_err(|error| error.within(&format!("chunks[{index}]")))?;
                 let (places, body) = chunk.records();
                 let sum = by.of_records(places, body);
                 (chunk, sum)
             }
         };
-        at = at.saturating_add(len(listed));
+        at = at.saturating_add(len(one));
         // At once, not when all is read: reading lists is what takes long.
         ips = ips.saturating_add(chunk.ips());
         if ips > MAX_TOKEN_IPS {
@@ -259,11 +265,12 @@ fn read_chunks(
     Ok((chunks, sums))
 }
 
-fn read_chunk(reader: &mut Reader<'_>, at: usize, listed: &Listed) -> Result<Chunk, LoadError> {
+/// The first of these chunks.
+fn read_chunk(reader: &mut Reader<'_>, at: usize, listed: &[Listed]) -> Result<Chunk, LoadError> {
     let bytes = reader.read(at, listed)?;
     let chunk =
         Chunk::parse(shared(bytes)?).map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
-    if chunk.len() != tokens(listed) {
+    if listed.first().map(tokens) != Some(chunk.len()) {
         return Err(ConfigError::new("", "its number of tokens is not the listed one").into());
     }
     Ok(chunk)

@@ -32,28 +32,29 @@ pub(super) fn read(
 ) -> Result<Vec<Ids>, LoadError> {
     let mut all: Vec<Ids> = Vec::new();
     all.try_reserve_exact(listed.len())?;
-    for (index, (listed, place)) in listed.iter().zip(places(listed, &before.listed_ids)?).enumerate() {
+    for (index, (one, place)) in listed.iter().zip(places(listed, &before.listed_ids)?).enumerate() {
         let within = |error: LoadError| error.within(&format!("ids[{index}]"));
         let ids = match place.and_then(|place| before.ids.get(place)) {
             Some(ids) => *ids,
-            None => read_one(reader, at, listed, by).map_err(within)?,
+            None => read_one(reader, at, listed.get(index..).unwrap_or_default(), by).map_err(within)?,
         };
         if all.last().is_some_and(|before| before.last >= ids.first) {
             return Err(within(not_rising()));
         }
-        at = at.saturating_add(len(listed));
+        at = at.saturating_add(len(one));
         all.push(ids);
     }
     Ok(all)
 }
 
-fn read_one(reader: &mut Reader<'_>, at: usize, listed: &Listed, by: Sums) -> Result<Ids, LoadError> {
+/// The first of these lists.
+fn read_one(reader: &mut Reader<'_>, at: usize, listed: &[Listed], by: Sums) -> Result<Ids, LoadError> {
     let bytes = reader.read(at, listed)?;
     let (numbers, rest) = bytes.as_chunks::<8>();
     let ([first, ..], [.., last], []) = (numbers, numbers, rest) else {
         return Err(ConfigError::new("", "a list of ids has at least one number, each of 8 bytes").into());
     };
-    if numbers.len() != tokens(listed) {
+    if listed.first().map(tokens) != Some(numbers.len()) {
         return Err(ConfigError::new("", "its number of ids is not the listed one").into());
     }
     let sum = by.of_rising(numbers).ok_or_else(not_rising)?;
