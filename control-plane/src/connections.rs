@@ -1,6 +1,8 @@
 //! Connections to a listener: how many at once, and for how long. Whoever opens connections and says nothing, or says
 //! it slowly, gets neither all descriptors (delivery needs some) nor all places for good.
 
+mod taken;
+
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -24,6 +26,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
+use taken::Taken;
+
 /// Most connections to one listener at once, where the process may open enough files.
 const AT_ONCE: usize = 256;
 /// Most connections of strangers at once: they only get to hear that they are none of the proxies.
@@ -42,7 +46,7 @@ pub struct Limits {
     pub strangers: usize,
     /// How long an HTTP/1 header may take, and how long a kept connection may wait for the next one.
     pub header_time: Duration,
-    /// How long a connection may go without a request under way, whatever else it sends.
+    /// How long a connection may go without a request under way or a piece of a reply taken, whatever else it sends.
     pub idle_time: Duration,
     /// How long what is under way may take once a connection is to end.
     pub ending_time: Duration,
@@ -201,9 +205,10 @@ async fn answer(
     if let Some(certificate) = peer.certificate {
         request.extensions_mut().insert(certificate);
     }
+    let requests = Arc::clone(&counted.0);
     let response = router.oneshot(request).await;
     drop(counted);
-    response
+    response.map(|response| response.map(|body| Taken::of(body, requests)))
 }
 
 fn builder(limits: Limits) -> Builder<TokioExecutor> {

@@ -41,13 +41,44 @@ async fn start_with(
         "done"
     };
     let peer = async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.to_string();
-    let router = Router::new().route("/", get(peer)).route("/slow", get(slow));
+    let flood = (Arc::clone(&started), Arc::clone(&proceed));
+    let flood =
+        async move || axum::body::Body::new(Flood { told: flood.0, end: Arc::clone(&flood.1), over: None });
+    let router = Router::new().route("/", get(peer)).route("/slow", get(slow)).route("/flood", get(flood));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async move { drop(stopped.await) };
     let task = tokio::spawn(serve(listener, transport, router, limits, known, shutdown));
     Running { address, started, proceed, stop, task }
+}
+
+/// A body that goes on until it is let end, and says when it has been dropped.
+struct Flood {
+    told: Arc<Notify>,
+    end: Arc<Notify>,
+    over: Option<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.told.notify_one();
+    }
+}
+
+impl hyper::body::Body for Flood {
+    type Data = axum::body::Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<axum::body::Bytes>, Infallible>>> {
+        let end = Arc::clone(&self.end);
+        let over = self.over.get_or_insert_with(|| Box::pin(async move { end.notified().await }));
+        let piece = || Some(Ok(hyper::body::Frame::data(axum::body::Bytes::from_static(&[b'x'; 4096]))));
+        std::task::Poll::Ready(if over.as_mut().poll(context).is_ready() { None } else { piece() })
+    }
 }
 
 fn patient() -> Limits {
@@ -97,6 +128,31 @@ async fn a_request_under_way_is_not_idle() {
     to_the_end(send(server.address, b"").await).await;
     server.proceed.notify_one();
     assert!(to_the_end(stream).await.ends_with("done"));
+}
+
+#[tokio::test]
+async fn a_long_reply_goes_on_while_it_is_taken() {
+    let server = start(Limits { idle_time: 4 * SHORT, ending_time: SHORT, ..patient() }).await;
+    let mut stream = send(server.address, b"GET /flood HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    // Two idle connections end, one after the other, in the meantime.
+    let address = server.address;
+    let idle = tokio::spawn(async move {
+        to_the_end(send(address, b"").await).await;
+        to_the_end(send(address, b"").await).await;
+    });
+    let mut buffer = [0; 4096];
+    while !idle.is_finished() {
+        assert!(stream.read(&mut buffer).await.unwrap() > 0, "broken off");
+    }
+    server.proceed.notify_one();
+    assert!(to_the_end(stream).await.ends_with("x\r\n0\r\n\r\n"));
+}
+
+#[tokio::test]
+async fn a_reply_that_nobody_takes_ends_with_its_connection() {
+    let server = start(Limits { idle_time: SHORT, ending_time: SHORT, ..patient() }).await;
+    let _unread = send(server.address, b"GET /flood HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    timeout(LONG, server.started.notified()).await.expect("it is kept for ever");
 }
 
 #[tokio::test]

@@ -127,7 +127,11 @@ impl Settings {
         }
         let all = text(serde_json::to_string(&all))?;
         let patched: Self = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(&all))
-            .map_err(|error| Malformed::new(&error.path().to_string(), error.inner()))?;
+            .map_err(|error| match error.path().to_string().as_str() {
+            // Its type takes more numbers than the setting does.
+            name @ "max_tokens_per_user" => invalid(name, count_of_tokens()),
+            path => Malformed::new(path, error.inner()),
+        })?;
         patched.check()?;
         patched.refuse_tokens()?;
         Ok(patched)
@@ -156,7 +160,7 @@ impl Settings {
             return Err(invalid("allowed_ips", format!("has more than {MAX_GLOBAL_ENTRIES} CIDRs")));
         }
         if !(1..=MAX_TOKENS_PER_USER).contains(&self.max_tokens_per_user) {
-            return Err(invalid("max_tokens_per_user", format!("must be 1 to {MAX_TOKENS_PER_USER}")));
+            return Err(invalid("max_tokens_per_user", count_of_tokens()));
         }
         if !self.scopes.0.contains_key(READ_ONLY) {
             return Err(invalid("scopes", "must keep the built-in scope read_only"));
@@ -169,6 +173,10 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+fn count_of_tokens() -> String {
+    format!("must be a whole number from 1 to {MAX_TOKENS_PER_USER}")
 }
 
 fn no_setting(name: &str, all: &Members) -> Malformed {

@@ -78,7 +78,7 @@ async fn what_would_be_right_is_said_in_the_words_of_json() {
             "/settings",
             "{\"max_tokens_per_user\": -1}",
             "max_tokens_per_user",
-            "must be a whole number from 0 to 4294967295",
+            "must be a whole number from 1 to 10000",
         ),
         (&get, "/tokens?limit=x", "", "limit", "must be 1 to 200"),
         (&get, "/users?limit=", "", "limit", "must be 1 to 200"),
