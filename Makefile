@@ -79,8 +79,13 @@ test-clients:
 test-deploy:
 	@scripts/tool istio-schema && scripts/tool oci
 
+# The second database.
+.PHONY: test-postgres
+test-postgres:
+	@scripts/tool postgres
+
 .PHONY: test-needs
-test-needs: test-envoy test-clients test-deploy fault-module build
+test-needs: test-envoy test-clients test-deploy test-postgres fault-module build
 
 .PHONY: test
 test: test-needs ## every test that CI can take (ARGS="name" picks some)

@@ -5,13 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gatepass::config::wire::Report;
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::api::{self, AllowedHosts, Api, CreationLimit, TrustedProxies};
 use crate::audit::{self, KeyError};
-use crate::change::Change;
 use crate::clock::SystemClock;
 use crate::connections::{self, Limits, Transport};
 use crate::context::Context;
@@ -20,15 +18,14 @@ use crate::dataplane::access::Access;
 use crate::dataplane::{self, DataPlane};
 use crate::delivery::Delivery;
 use crate::delivery::ecds::EcdsFile;
-use crate::domain::audit::Action;
-use crate::domain::user::system_actor;
+use crate::epoch::{self, Delivered};
 use crate::error::Error;
 use crate::first_start;
 use crate::password::PasswordHashing;
 use crate::random::SystemRandom;
 use crate::signal::DeliverySignal;
-use crate::store::StoreError;
-use crate::store::sqlite::SqliteStore;
+use crate::store::place::{self, DatabaseUrl};
+use crate::store::{Store, StoreError};
 
 /// Why a start failed, as a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +59,8 @@ pub struct Config {
     pub initial_protected_paths: Vec<String>,
     /// How many tokens and users one person may create in a minute; 0 is without end.
     pub creations_per_minute: u32,
+    /// Whether to begin a new epoch, even if nothing tells that the database was put back.
+    pub begin_epoch: bool,
     /// Where the filter is told to report; nowhere if absent.
     pub report: Option<Report>,
 }
@@ -84,28 +83,46 @@ pub struct DataplaneListener {
     pub access: Access,
 }
 
-/// Opens what is in the data folder for a server, which holds the folder's lock; what a new folder lacks is made.
+/// What may be elsewhere than in the data folder.
+#[derive(Clone, Debug, Default)]
+pub struct Storage {
+    /// The database, if it is none of the folder's.
+    pub database: Option<DatabaseUrl>,
+    /// The key of the audit's chain, if it is none of the folder's.
+    pub audit_key: Option<PathBuf>,
+}
+
+/// Opens the database for a server, which holds the folder's lock; what a new folder lacks is made.
 ///
 /// # Errors
 /// The database or the audit's key cannot be used.
-pub async fn open_for_server(folder: DataFolder) -> Result<Context, StartError> {
-    let store = SqliteStore::open(&folder.database()).await?;
-    audit::make_key_if_new(&store, &folder, &SystemRandom).await?;
-    context(store, folder)
+pub async fn open_for_server(folder: DataFolder, storage: &Storage) -> Result<Context, StartError> {
+    if storage.database.is_none() {
+        folder.make_database()?;
+    }
+    let store = place::open(&folder, storage.database.as_ref()).await?;
+    if storage.audit_key.is_none() {
+        audit::make_key_if_new(store.as_ref(), &folder, &SystemRandom).await?;
+    }
+    context(store, folder, storage)
 }
 
-/// Opens what is in the data folder for a command beside the server.
+/// Opens the database for a command beside the server.
 ///
 /// # Errors
 /// The database or the audit's key cannot be used.
-pub async fn open(folder: DataFolder) -> Result<Context, StartError> {
-    context(SqliteStore::open(&folder.database()).await?, folder)
+pub async fn open(folder: DataFolder, storage: &Storage) -> Result<Context, StartError> {
+    let store = place::open(&folder, storage.database.as_ref()).await?;
+    context(store, folder, storage)
 }
 
-fn context(store: SqliteStore, folder: DataFolder) -> Result<Context, StartError> {
-    let audit_key = audit::load_key(&folder)?;
+fn context(store: Arc<dyn Store>, folder: DataFolder, storage: &Storage) -> Result<Context, StartError> {
+    let audit_key = match &storage.audit_key {
+        Some(file) => audit::read_key(file)?,
+        None => audit::load_key(&folder)?,
+    };
     Ok(Context {
-        store: Arc::new(store),
+        store,
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         folder,
@@ -136,14 +153,22 @@ impl Server {
         let first = first_start::set_up(&context, &config.initial_protected_paths).await?;
         let head = audit::check_end(context.store.as_ref(), &context.audit_key).await?;
         tracing::info!(target: audit::LOG_TARGET, audit_head = %head, "audit");
+        let delivered = Delivered::load(context.folder.epochs(), target.version())?;
         if !first {
-            begin_epoch(&context).await?;
+            epoch::at_start(&context, &delivered, config.begin_epoch).await?;
         }
         let signal = Arc::new(DeliverySignal::default());
         context.delivery = Some(Arc::clone(&signal));
         context.report = config.report;
-        let (store, clock) = (Arc::clone(&context.store), Arc::clone(&context.clock));
-        let delivery = Delivery { store, clock, signal, report: context.report.clone(), target };
+        let delivery = Delivery {
+            store: Arc::clone(&context.store),
+            clock: Arc::clone(&context.clock),
+            context: context.clone(),
+            delivered,
+            signal,
+            report: context.report.clone(),
+            target,
+        };
         if let Err(error) = delivery.catch_up().await {
             tracing::error!(%error, "the first delivery failed; it is tried again until it works");
         }
@@ -193,18 +218,4 @@ async fn serve_dataplane(
     let Some(DataplaneListener { tcp, transport, access }) = listener else { return };
     let router = dataplane::router(DataPlane { context, access });
     connections::serve(tcp, transport, router, Limits::for_dataplane(), |_| true, stop).await;
-}
-
-/// Begins a new epoch, as each start but the first does. A database or a whole folder that was put back from a backup
-/// is behind what proxies enforce, and nothing in it says so; within the same epoch the filter would ignore its
-/// revisions, revocations among them.
-async fn begin_epoch(context: &Context) -> Result<(), StartError> {
-    let epoch = crate::random::hex_text::<8>(context.random.as_ref()).map_err(Error::from)?;
-    let mut change = Change::by_system(context, system_actor::SERVER_START).await?;
-    let before = change.tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
-    change.tx.replace_epoch(&epoch).await?;
-    let shown = |epoch: &str| json!({"epoch": epoch, "revision": before.revision.to_string()});
-    change.record(Action::EpochStarted, "epoch".to_owned(), &shown(&before.epoch), &shown(&epoch));
-    change.commit().await?;
-    Ok(())
 }

@@ -3,6 +3,9 @@
 mod pages;
 mod view;
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
 use crate::data_folder::{DataFolder, FolderError, read_private, write_private};
 use crate::domain::audit::{AuditKey, Break, Entry, Head, follow};
 use crate::random::{Random, RandomError};
@@ -21,16 +24,26 @@ pub const LOG_TARGET: &str = "gatepass::audit";
 pub enum KeyError {
     /// The file is gone, and entries bear MACs.
     #[error(
-        "{0} is missing, and without it the audit cannot go on: put it back from a backup of the data folder"
+        "{0} is missing, and without it the audit cannot go on: put it back from a backup of the data folder; if other \
+         servers use this database, take the audit.key of one of them, or name the file that they share with \
+         --audit-key-file"
     )]
     Missing(String),
+    /// The file that was named is not there.
+    #[error(
+        "there is no {0}: make the key, one for all servers of a database, by `(umask 077; head -c 32 /dev/urandom > {0})`"
+    )]
+    NotThere(String),
+    /// The file that was named is everybody's.
+    #[error("{0} can be read by every user of this machine: run `chmod o-rwx {0}`")]
+    OpenToOthers(String),
     /// The file holds something else.
     #[error("{0} does not hold a key of 32 bytes: put it back from a backup of the data folder")]
     Damaged(String),
     /// The last entry bears a MAC of another key, or was changed.
     #[error(
-        "{0}, at the end of the audit: put back the audit.key that belongs to this database; if it is that one, run \
-         `gatepass audit verify` to see what was changed"
+        "{0}, at the end of the audit: put back the audit.key that belongs to this database, or that of the other servers \
+         that use it; if it is that one, run `gatepass audit verify` to see what was changed"
     )]
     End(Break),
     /// There are people and no entry.
@@ -58,6 +71,22 @@ pub fn load_key(folder: &DataFolder) -> Result<AuditKey, KeyError> {
     let shown = || path.display().to_string();
     let bytes = read_private(&path)?.ok_or_else(|| KeyError::Missing(shown()))?;
     bytes.try_into().map(AuditKey::new).map_err(|_| KeyError::Damaged(shown()))
+}
+
+/// The key in a file that was named: 32 bytes, or 64 hex digits.
+///
+/// # Errors
+/// It is missing, damaged or everybody's.
+pub fn read_key(path: &Path) -> Result<AuditKey, KeyError> {
+    let shown = || path.display().to_string();
+    let bytes = read_private(path)?.ok_or_else(|| KeyError::NotThere(shown()))?;
+    // A group may read it: that is how secrets are mounted.
+    if path.metadata().is_ok_and(|metadata| metadata.mode() & 0o007 != 0) {
+        return Err(KeyError::OpenToOthers(shown()));
+    }
+    let raw = bytes.as_slice().try_into().ok();
+    let written = || hex::decode(bytes.trim_ascii()).ok()?.try_into().ok();
+    raw.or_else(written).map(AuditKey::new).ok_or_else(|| KeyError::Damaged(shown()))
 }
 
 /// Makes the key if the audit is still empty. Only the server does, which holds the folder's lock: two keys would make

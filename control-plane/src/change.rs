@@ -1,6 +1,7 @@
 //! The one way a change takes: one write transaction with the authority looked at afresh, the rows, the audit, the
 //! revision and a snapshot that the filter would take; then the delivery.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,6 +11,8 @@ use crate::callers::{self, Caller};
 use crate::context::Context;
 use crate::domain::audit::{self, Action, Draft, Head};
 use crate::domain::settings::Settings;
+use crate::domain::user::system_actor;
+use crate::epoch;
 use crate::error::Error;
 use crate::snapshot::Snapshot;
 use crate::store::{StoreError, StoredSettings, Transaction, Version};
@@ -122,6 +125,21 @@ impl<'a> Change<'a> {
         });
     }
 
+    /// Notes an audit entry of the server's own, whoever makes the change.
+    pub fn record_of_server(
+        &mut self,
+        action: Action,
+        target: String,
+        before: &impl Serialize,
+        after: &impl Serialize,
+    ) {
+        self.record(action, target, before, after);
+        if let Some(entry) = self.entries.last_mut() {
+            entry.actor = system_actor::SERVER_START.to_owned();
+            (entry.actor_token_id, entry.ip) = (None, None);
+        }
+    }
+
     /// Says that the filter may see the change, so that it needs a new revision.
     pub fn filter_sees_it(&mut self) {
         self.filter_sees_it = true;
@@ -132,6 +150,10 @@ impl<'a> Change<'a> {
     /// # Errors
     /// The audit cannot be written, or the filter would refuse the snapshot: then nothing has changed.
     pub async fn commit(mut self) -> Result<Committed, Error> {
+        if self.filter_sees_it {
+            let random = Arc::clone(&self.context.random);
+            epoch::keep_in(&mut self, random.as_ref()).await?;
+        }
         self.write_entries().await?;
         if self.filter_sees_it {
             self.tx.raise_revision().await?;

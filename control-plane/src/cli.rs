@@ -8,6 +8,7 @@ pub mod render;
 pub mod run;
 pub mod serve;
 pub mod snapshot;
+pub mod storage;
 pub mod user;
 
 use clap::builder::Resettable;

@@ -59,10 +59,16 @@ impl DataFolder {
     pub fn open_or_create(path: &Path) -> Result<Self, FolderError> {
         create_private_dir(path)?;
         let folder = Self::open(path)?;
-        // Found out now, with a sentence, rather than as a database error.
-        drop(create_file(&folder.database())?);
         folder.tighten()?;
         Ok(folder)
+    }
+
+    /// Makes the database's file, if there is none: found out with a sentence, rather than as a database error.
+    ///
+    /// # Errors
+    /// It cannot be made or written.
+    pub fn make_database(&self) -> Result<(), FolderError> {
+        create_file(&self.database()).map(drop)
     }
 
     /// The existing folder at `path`, with its database.
@@ -78,7 +84,11 @@ impl DataFolder {
         Self::open(path)
     }
 
-    fn open(path: &Path) -> Result<Self, FolderError> {
+    /// The existing folder at `path`, whose database may be elsewhere.
+    ///
+    /// # Errors
+    /// There is none, or others may read it.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
         let path = path.canonicalize().map_err(|source| unreadable(path, source))?;
         let metadata = path.metadata().map_err(|source| unreadable(&path, source))?;
         if !metadata.is_dir() {
@@ -118,6 +128,11 @@ impl DataFolder {
     /// The key with which proxies report.
     pub fn report_key(&self) -> PathBuf {
         self.0.join("report-key")
+    }
+
+    /// The epochs that were delivered.
+    pub fn epochs(&self) -> PathBuf {
+        self.0.join("epochs")
     }
 
     /// The key of the audit's chain.

@@ -12,9 +12,12 @@ use std::time::Duration;
 use gatepass::config::wire::Report;
 
 use crate::clock::Clock;
+use crate::context::Context;
+use crate::epoch::{self, Delivered};
+use crate::error::Error;
 use crate::signal::DeliverySignal;
 use crate::snapshot::Snapshot;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Transaction, Version};
 use ecds::EcdsFile;
 
 /// How often the database is looked at without being asked to, for changes by other processes.
@@ -26,6 +29,10 @@ pub struct Delivery {
     pub store: Arc<dyn Store>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Where epochs begin, if they must.
+    pub context: Context,
+    /// What the database must not fall behind.
+    pub delivered: Delivered,
     /// Who asks and who waits.
     pub signal: Arc<DeliverySignal>,
     /// Where the filter is to report.
@@ -52,8 +59,11 @@ impl Delivery {
                 }
                 Err(_) => {}
             }
-            // A timeout is the poll.
-            let _ = tokio::time::timeout(POLL, self.signal.wanted()).await;
+            tokio::select! {
+                () = self.signal.wanted() => {}
+                () = self.store.changed() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
         }
     }
 
@@ -62,9 +72,7 @@ impl Delivery {
     /// # Errors
     /// The database or the target failed.
     pub async fn catch_up(&self) -> Result<(), String> {
-        let mut tx = self.store.read().await.map_err(|error| error.to_string())?;
-        let version = tx.version().await.and_then(|version| version.ok_or(StoreError::Unreadable("epoch")));
-        let version = version.map_err(|error| error.to_string())?;
+        let (mut tx, version) = self.newest().await.map_err(|error| error.to_string())?;
         if self.signal.delivered().as_ref() == Some(&version) {
             if self.target.is_untouched() {
                 return Ok(());
@@ -76,9 +84,22 @@ impl Delivery {
         let snapshot = snapshot.map_err(|error| error.to_string())?;
         drop(tx);
         let version = snapshot.version.clone();
+        self.delivered.note(&version).map_err(|error| error.to_string())?;
         self.target.write(snapshot).await?;
         tracing::info!(epoch = %version.epoch, revision = version.revision, "delivered");
         self.signal.deliver(version);
         Ok(())
+    }
+
+    /// The database's state, in an epoch in which proxies take it up.
+    async fn newest(&self) -> Result<(Box<dyn Transaction>, Version), Error> {
+        loop {
+            let mut tx = self.store.read().await?;
+            let version = tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
+            let found = (tx.continuity().await?, &version);
+            if !epoch::keep(&self.context, &self.delivered, found).await? {
+                return Ok((tx, version));
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Dependencies point one way: [`cli`] → [`app`] → [`api`], [`dataplane`] and [`delivery`] → use cases ([`tokens`],
 //! [`users`], [`settings`], [`audit`], [`idempotency`], [`usage`], [`fleet`], [`first_start`], [`way_back`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
+//! [`users`], [`settings`], [`audit`], [`usage`], [`fleet`], [`first_start`], [`way_back`], [`epoch`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
 //! filter's core.
 
 pub mod api;
@@ -18,6 +19,7 @@ pub mod data_folder;
 pub mod dataplane;
 pub mod delivery;
 pub mod domain;
+pub mod epoch;
 pub mod error;
 pub mod first_start;
 pub mod fleet;

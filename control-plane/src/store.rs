@@ -1,8 +1,12 @@
-//! Where users, tokens, settings and audit are kept. The trait is what the use cases know; each database is one file
-//! beside [`sqlite`].
+//! Where users, tokens, settings and audit are kept. The trait is what the use cases know; each database is one file,
+//! [`sqlite`] and [`postgres`], and [`place`] chooses between them.
 //!
 //! "Not found" is `Ok(None)`; `Err` means that the database failed.
 
+pub mod place;
+pub mod postgres;
+mod rows;
+mod schema;
 pub mod sqlite;
 
 use async_trait::async_trait;
@@ -26,6 +30,20 @@ pub enum StoreError {
     /// A row holds what this program did not write.
     #[error("the database holds an unreadable {0}")]
     Unreadable(&'static str),
+    /// It cannot be reached, or is not one that can be used.
+    #[error("the database {place} cannot be used: {problem}")]
+    Unusable {
+        /// Which one; without its password.
+        place: String,
+        /// Why, and what to do.
+        problem: String,
+    },
+    /// It did not answer in time.
+    #[error("the database did not answer in time")]
+    Silent,
+    /// An earlier call of the transaction had failed.
+    #[error("the transaction had failed before its commit: nothing was changed")]
+    Failed,
     /// The schema was made by a newer program.
     #[error(
         "the database was written by a newer gatepass: start that version, or restore a backup made before it"
@@ -43,6 +61,18 @@ pub struct Version {
     pub epoch: String,
     /// Grows with each change that the filter may see.
     pub revision: u64,
+}
+
+/// Whether a database is still the one that its epoch was begun in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Continuity {
+    /// It is.
+    Same,
+    /// It was put back from a backup, or has lost what a server before it had: its revisions may be behind those that
+    /// proxies enforce in this epoch.
+    PutBack,
+    /// Nothing tells.
+    Unknown,
 }
 
 /// Settings with the number of their changes.
@@ -78,17 +108,22 @@ pub trait Store: Send + Sync {
     async fn read(&self) -> Result<Box<dyn Transaction>, StoreError>;
     /// Opens a transaction that no other writer runs beside. Dropped without commit, it changes nothing.
     async fn write(&self) -> Result<Box<dyn Transaction>, StoreError>;
+    /// Returns once another process may have changed what proxies are to enforce, and never if nothing tells. That it has
+    /// not returned says nothing: whoever must know looks for himself now and then.
+    async fn changed(&self);
     /// Lets go of the database in good order. Every later call fails.
     async fn close(&self);
 }
 
-/// One transaction.
+/// One transaction. After an error, it is good for nothing but being dropped.
 #[async_trait]
 pub trait Transaction: Send {
     /// Epoch and revision; `None` in a new database.
     async fn version(&mut self) -> Result<Option<Version>, StoreError>;
     /// Writes the first epoch, at revision 0, and the first settings, at version 1.
     async fn initialise(&mut self, epoch: &str, settings: &Settings) -> Result<(), StoreError>;
+    /// Whether the database is still the one that the epoch was begun in.
+    async fn continuity(&mut self) -> Result<Continuity, StoreError>;
     /// Starts another epoch.
     async fn replace_epoch(&mut self, epoch: &str) -> Result<(), StoreError>;
     /// Raises the revision by one and returns it.

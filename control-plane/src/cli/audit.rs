@@ -5,13 +5,10 @@ mod filter;
 mod tail;
 mod verify;
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::app;
+use super::storage::StorageArgs;
 use crate::context::Context;
-use crate::data_folder::DataFolder;
 pub use verify::NotWhole;
 
 /// What `gatepass audit` does.
@@ -29,14 +26,14 @@ pub enum AuditCommand {
 /// Where the audit is.
 #[derive(Clone, Debug, Args)]
 pub struct Place {
-    /// Folder of the database
-    #[arg(long, env = "GATEPASS_DATA_DIR", default_value = "data", value_name = "FOLDER")]
-    pub data_dir: PathBuf,
+    /// Where the database is.
+    #[command(flatten)]
+    pub storage: StorageArgs,
 }
 
 impl Place {
     async fn open(&self) -> anyhow::Result<Context> {
-        Ok(app::open(DataFolder::open_existing(&self.data_dir)?).await?)
+        Ok(self.storage.open().await?)
     }
 }
 

@@ -191,7 +191,7 @@ fn greet(args: &RunArgs, ready: &Ready) {
         http_port: args.http_port,
         https_port: args.https_port,
         admin_port: args.admin_port,
-        data_dir: &args.serve.data_dir,
+        data_dir: &args.serve.storage.data_dir,
         protected_paths: &protected_paths(&ready.ecds_file),
     };
     // What runs does not hang on whether somebody can read how to use it.

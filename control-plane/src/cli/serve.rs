@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::logging::{self, Level};
+use super::storage::StorageArgs;
 use crate::api::{AllowedHosts, TrustedProxies};
 use crate::app::{self, Config, DataplaneListener, Listeners, Server};
 use crate::connections::Transport;
@@ -23,9 +24,9 @@ pub use dataplane::DataplaneArgs;
 /// What `gatepass serve` takes.
 #[derive(Clone, Debug, Args)]
 pub struct ServeArgs {
-    /// Folder of the database and the files beside it; made (0700) if it does not exist
-    #[arg(long, env = "GATEPASS_DATA_DIR", default_value = "data", value_name = "FOLDER")]
-    pub data_dir: PathBuf,
+    /// Where the database and the files beside it are; the folder is made (0700) if it does not exist.
+    #[command(flatten)]
+    pub storage: StorageArgs,
     /// Address and port of REST
     #[arg(long, env = "GATEPASS_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
@@ -54,6 +55,10 @@ pub struct ServeArgs {
     /// How many tokens and users one person may create by REST in a minute; 0 is without end
     #[arg(long, env = "GATEPASS_CREATIONS_PER_MINUTE", default_value_t = 1000, value_name = "COUNT")]
     pub creations_per_minute: u32,
+    /// Begin a new epoch: after PostgreSQL was put back together with all data folders, which nothing else tells. (With
+    /// SQLite every start does.)
+    #[arg(long, env = "GATEPASS_BEGIN_EPOCH")]
+    pub begin_epoch: bool,
     /// Where and how proxies report.
     #[command(flatten)]
     pub dataplane: DataplaneArgs,
@@ -120,7 +125,7 @@ pub async fn serve(
     let reports = &args.dataplane;
     let transport = reports.usage_reports.then(|| reports.transport()).transpose()?;
     let module = module(&args.module)?;
-    let folder = DataFolder::open_or_create(&args.data_dir)?;
+    let folder = DataFolder::open_or_create(&args.storage.data_dir)?;
     let lock = folder.lock()?;
     let listener = listen(args.listen, "--listen").await?;
     let address = listener.local_addr()?;
@@ -128,6 +133,7 @@ pub async fn serve(
         Some(transport) => listen_for_reports(reports, transport, &folder).await?,
         None => (None, None),
     };
+    let storage = args.storage.storage();
     let data_dir = folder.path().to_owned();
     let default_file = || data_dir.join("envoy").join("gatepass.ecds.pb");
     let ecds_file = args.ecds_file.map_or_else(|| Ok(default_file()), std::path::absolute)?;
@@ -142,9 +148,10 @@ pub async fn serve(
         hosts: AllowedHosts::new(args.public_hosts.into_iter().chain([listening])),
         initial_protected_paths: args.initial_protected_paths,
         creations_per_minute: args.creations_per_minute,
+        begin_epoch: args.begin_epoch,
         report: args.dataplane.report(),
     };
-    let server = Server::set_up(app::open_for_server(folder).await?, config, lock).await?;
+    let server = Server::set_up(app::open_for_server(folder, &storage).await?, config, lock).await?;
     let reports = dataplane.as_ref().map(|dataplane| dataplane.tcp.local_addr()).transpose()?;
     ready(Ready { address, dataplane: reports, report_key, data_dir, ecds_file, module });
     server.run(Listeners { rest: listener, dataplane }, shutdown).await;

@@ -1,13 +1,10 @@
 //! `gatepass user`: work on the data folder, for whoever can write to it.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 
 use super::logging::{self, Level};
+use super::storage::StorageArgs;
 use super::{output, prompt};
-use crate::app;
-use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::way_back;
 
@@ -25,9 +22,9 @@ pub enum UserCommand {
 pub struct UserArgs {
     /// The user's name
     pub name: String,
-    /// Folder of the database
-    #[arg(long, env = "GATEPASS_DATA_DIR", default_value = "data", value_name = "FOLDER")]
-    pub data_dir: PathBuf,
+    /// Where the accounts are.
+    #[command(flatten)]
+    pub storage: StorageArgs,
     /// Level of the log
     #[arg(
         long,
@@ -47,10 +44,10 @@ pub struct UserArgs {
 pub async fn execute(command: UserCommand) -> anyhow::Result<()> {
     let (UserCommand::SetPassword(args) | UserCommand::Recover(args)) = &command;
     logging::init(args.log);
-    let context = app::open(DataFolder::open_existing(&args.data_dir)?).await?;
+    let context = args.storage.open().await?;
     let nobody = |error| match error {
         Error::NotFound(_) => {
-            anyhow::anyhow!("there is no user {:?} in {}", args.name, args.data_dir.display())
+            anyhow::anyhow!("there is no user {:?} in {}", args.name, args.storage.place())
         }
         other => other.into(),
     };

@@ -20,6 +20,7 @@ use super::proto::{
 use crate::data_folder::{FolderError, create_private_dir, folder_of, lock_file, write_private};
 use crate::report_key;
 use crate::snapshot::Snapshot;
+use crate::store::Version;
 
 /// The file and the module that it names.
 #[derive(Debug)]
@@ -62,6 +63,13 @@ impl EcdsFile {
     /// Where the file is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Which configuration the file holds; `None` if there is none that this program wrote.
+    pub fn version(&self) -> Option<Version> {
+        let found = DiscoveryResponse::decode(std::fs::read(&self.path).ok()?.as_slice()).ok()?;
+        let (epoch, revision) = found.version_info.rsplit_once('.')?;
+        Some(Version { epoch: epoch.to_owned(), revision: revision.parse().ok()? })
     }
 
     /// Replaces the file in one step; Envoy sees the old one or the new one.

@@ -14,14 +14,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepass::token::Digest;
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::Sqlite;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{SqlSafeStr as _, Sqlite};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::{Store, StoreError, StoredSettings, TokenFilter, Transaction, Version};
+use super::rows::{one_row, signed, unsigned};
+use super::schema::{Step, migrator, refused};
+use super::{Continuity, Store, StoreError, StoredSettings, TokenFilter, Transaction, Version};
 use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Entry, Head};
 use crate::domain::fleet::{Worker, WorkerKey};
@@ -35,7 +36,7 @@ use crate::idempotency::{Key, Known};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTIONS: u32 = 8;
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[
+const MIGRATIONS: &[Step] = &[
     (1, "initial", include_str!("../../migrations/0001_initial.sql")),
     (2, "usage", include_str!("../../migrations/0002_usage.sql")),
     (3, "audit_filters", include_str!("../../migrations/0003_audit_filters.sql")),
@@ -66,19 +67,9 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
-        migrator().run(&pool).await.map_err(|error| match error {
-            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer,
-            other => StoreError::Migration(other),
-        })?;
+        migrator(MIGRATIONS).run(&pool).await.map_err(refused)?;
         Ok(Self { pool, writers: Arc::default() })
     }
-}
-
-fn migrator() -> Migrator {
-    let migration = |(version, name, sql): &(i64, &'static str, &'static str)| {
-        Migration::new(*version, (*name).into(), MigrationType::Simple, (*sql).into_sql_str(), false)
-    };
-    Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
 }
 
 #[async_trait]
@@ -92,6 +83,11 @@ impl Store for SqliteStore {
         let turn = Arc::clone(&self.writers).lock_owned().await;
         let inner = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         Ok(Box::new(SqliteTransaction { inner, _turn: Some(turn) }))
+    }
+
+    async fn changed(&self) {
+        // SQLite tells nobody: whoever waits for changes by another process looks for them.
+        std::future::pending().await
     }
 
     async fn close(&self) {
@@ -115,6 +111,11 @@ impl Transaction for SqliteTransaction {
 
     async fn initialise(&mut self, epoch: &str, settings: &Settings) -> Result<()> {
         meta::initialise(&mut self.inner, epoch, settings).await
+    }
+
+    async fn continuity(&mut self) -> Result<Continuity> {
+        // A file that was copied back looks like the one that it replaces.
+        Ok(Continuity::Unknown)
     }
 
     async fn replace_epoch(&mut self, epoch: &str) -> Result<()> {
@@ -297,17 +298,4 @@ impl Transaction for SqliteTransaction {
     async fn commit(self: Box<Self>) -> Result<()> {
         Ok(self.inner.commit().await?)
     }
-}
-
-fn unsigned(value: i64) -> Result<u64> {
-    u64::try_from(value).map_err(|_| StoreError::Unreadable("number"))
-}
-
-fn signed(value: u64) -> Result<i64> {
-    i64::try_from(value).map_err(|_| StoreError::Unreadable("number"))
-}
-
-/// A statement that must have changed one row did not.
-fn one_row(affected: u64, what: &'static str) -> Result<()> {
-    if affected == 1 { Ok(()) } else { Err(StoreError::Unreadable(what)) }
 }

@@ -1,9 +1,13 @@
 //! The binary: what it says at start, and the commands that work on the data folder.
-#![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic, and so may its helpers")]
 
 mod audit;
 mod commands;
+mod killed;
 mod password;
+#[allow(dead_code, reason = "each of the binaries that share it uses a part")]
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod reports;
 mod snapshot;
 mod start;

@@ -1,5 +1,5 @@
 //! The control plane's promises, kept through its own router, database and delivery.
-#![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic, and so may its helpers")]
 
 mod audit;
 mod audit_export;
@@ -12,6 +12,10 @@ mod delivery;
 mod edge;
 mod first_start;
 mod fleet;
+#[allow(dead_code, reason = "each of the binaries that share it uses a part")]
+#[path = "../support/postgres.rs"]
+mod postgres;
+mod replicas;
 mod report_fields;
 mod reporter;
 mod reports;

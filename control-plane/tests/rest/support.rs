@@ -12,13 +12,13 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use gatepass::config::wire::Report;
 use gatepass_control_plane::api::{self, AllowedHosts, TrustedProxies};
-use gatepass_control_plane::app::{self, Config, Server, StartError};
+use gatepass_control_plane::app::{self, Config, Server, StartError, Storage};
 use gatepass_control_plane::clock::Clock;
 use gatepass_control_plane::context::Context;
 use gatepass_control_plane::data_folder::DataFolder;
 use gatepass_control_plane::delivery::ecds;
 use gatepass_control_plane::password::PasswordHashing;
-use gatepass_control_plane::store::Version;
+use gatepass_control_plane::store::{Store, Version};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -105,6 +105,18 @@ pub fn private_folder() -> TempDir {
 }
 
 pub async fn server_in(folder: &Path, clock: Arc<TestClock>, paths: &[&str]) -> Result<Server, StartError> {
+    server_with(folder, (&Storage::default(), |store| store), clock, paths).await
+}
+
+/// What stands between a server and its database.
+pub type Between = fn(Arc<dyn Store>) -> Arc<dyn Store>;
+
+pub async fn server_with(
+    folder: &Path,
+    (storage, between): (&Storage, Between),
+    clock: Arc<TestClock>,
+    paths: &[&str],
+) -> Result<Server, StartError> {
     let folder = DataFolder::open_or_create(folder)?;
     let lock = folder.lock()?;
     let config = Config {
@@ -114,10 +126,12 @@ pub async fn server_in(folder: &Path, clock: Arc<TestClock>, paths: &[&str]) -> 
         hosts: AllowedHosts::new(["gate.example.com".to_owned()]),
         initial_protected_paths: paths.iter().map(|path| (*path).to_owned()).collect(),
         creations_per_minute: CREATIONS_PER_MINUTE,
+        begin_epoch: false,
         report: Some(Report::default()),
     };
-    let context = app::open_for_server(folder).await?;
-    let context = Context { clock, passwords: PasswordHashing::cheap(), ..context };
+    let context = app::open_for_server(folder, storage).await?;
+    let store = between(Arc::clone(&context.store));
+    let context = Context { store, clock, passwords: PasswordHashing::cheap(), ..context };
     Server::set_up(context, config, lock).await
 }
 
@@ -127,11 +141,24 @@ impl Gate {
     }
 
     pub async fn start_in(folder: TempDir) -> Self {
+        Self::start_with(folder, &Storage::default()).await.unwrap()
+    }
+
+    pub async fn start_with(folder: TempDir, storage: &Storage) -> Result<Self, StartError> {
+        Self::start_over(folder, storage, |store| store).await
+    }
+
+    pub async fn start_over(
+        folder: TempDir,
+        storage: &Storage,
+        between: Between,
+    ) -> Result<Self, StartError> {
         let clock = Arc::new(TestClock(AtomicI64::new(START)));
-        let server = server_in(&folder.path().join("data"), Arc::clone(&clock), &[]).await.unwrap();
+        let data = folder.path().join("data");
+        let server = server_with(&data, (storage, between), Arc::clone(&clock), &[]).await?;
         let context = server.api.context.clone();
         let token = std::fs::read_to_string(context.folder.initial_token()).unwrap_or_default();
-        Self {
+        Ok(Self {
             folder,
             clock,
             context,
@@ -139,13 +166,18 @@ impl Gate {
             router: api::router(server.api),
             delivery: tokio::spawn(server.delivery.run()),
             _lock: server.lock,
-        }
+        })
     }
 
     /// Stops as a crash would, and hands the folder back.
     pub async fn crash(self) -> TempDir {
         self.delivery.abort();
         let _ = self.delivery.await;
+        drop(self._lock);
+        // A process that another test was just starting had the lock's file, too, until it became its program.
+        let lock = std::fs::File::open(self.folder.path().join("data/serve.lock")).unwrap();
+        lock.lock().unwrap();
+        lock.unlock().unwrap();
         self.folder
     }
 
@@ -238,6 +270,26 @@ impl Gate {
     pub async fn until(&self, condition: impl Fn() -> bool) {
         let wait = async {
             while !condition() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap();
+    }
+
+    /// Waits until the database is in another epoch.
+    pub async fn until_epoch_leaves(&self, epoch: &str) {
+        let wait = async {
+            while self.version().await.epoch == epoch {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap();
+    }
+
+    /// Waits until the database answers.
+    pub async fn until_it_answers(&self) {
+        let wait = async {
+            while self.get("/whoami", &self.admin).await.status != StatusCode::OK {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };

@@ -1,8 +1,4 @@
-//! What every database must do, whichever it is. Each further one runs the same contract.
-#![expect(clippy::unwrap_used, reason = "a test may panic, and so may its helpers")]
-
-#[path = "store/changes.rs"]
-mod changes;
+//! The contract: each database runs it.
 
 use gatepass::token::Digest;
 use gatepass_control_plane::domain::address::IpList;
@@ -13,7 +9,11 @@ use gatepass_control_plane::domain::token::Token;
 use gatepass_control_plane::domain::usage::{LastUse, TokenUse};
 use gatepass_control_plane::domain::user::{Role, User};
 use gatepass_control_plane::store::sqlite::SqliteStore;
-use gatepass_control_plane::store::{Store, TokenFilter, Version};
+use gatepass_control_plane::store::{Store, StoreError, TokenFilter, Transaction, Version};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
+
+use crate::changes;
 
 #[tokio::test]
 async fn sqlite_keeps_the_contract() {
@@ -23,12 +23,34 @@ async fn sqlite_keeps_the_contract() {
     let store = SqliteStore::open(&path).await.unwrap();
     contract(&store).await;
     store.close().await;
+    assert!(store.read().await.is_err(), "closed");
     let again = SqliteStore::open(&path).await.unwrap();
-    let version = again.read().await.unwrap().version().await.unwrap();
-    assert_eq!(version, Some(Version { epoch: "b2".to_owned(), revision: 1 }), "committed is durable");
+    committed_is_durable(&again).await;
 }
 
-async fn contract(store: &dyn Store) {
+#[tokio::test]
+async fn sqlite_refuses_a_newer_schema() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("gatepass.db");
+    std::fs::write(&path, "").unwrap();
+    SqliteStore::open(&path).await.unwrap().close().await;
+    let options = SqliteConnectOptions::new().filename(&path);
+    let mut db = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql(NEWER).execute(&mut db).await.unwrap();
+    assert!(matches!(SqliteStore::open(&path).await, Err(StoreError::Newer)));
+}
+
+/// A migration that this program does not know.
+pub const NEWER: &str =
+    "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                         VALUES (9999, 'of tomorrow', TRUE, '', 0)";
+
+pub async fn committed_is_durable(store: &dyn Store) {
+    let version = store.read().await.unwrap().version().await.unwrap();
+    assert_eq!(version, Some(Version { epoch: "b2".to_owned(), revision: 1 }));
+}
+
+pub async fn contract(store: &dyn Store) {
     what_is_not_there_is_none(store).await;
     epoch_revision_and_settings(store).await;
     users(store).await;
@@ -42,15 +64,28 @@ async fn contract(store: &dyn Store) {
     readers_see_one_state_and_writers_take_turns(store).await;
 }
 
+/// That a change is refused. After an error a transaction is good for nothing.
+pub async fn refused<T>(
+    store: &dyn Store,
+    change: impl AsyncFnOnce(&mut dyn Transaction) -> Result<T, StoreError>,
+    why: &str,
+) {
+    let mut tx = store.write().await.unwrap();
+    assert!(change(tx.as_mut()).await.is_err(), "{why}");
+}
+
 async fn what_is_not_there_is_none(store: &dyn Store) {
     let mut tx = store.read().await.unwrap();
     assert_eq!(tx.version().await.unwrap(), None);
-    assert!(tx.settings().await.is_err(), "there must be settings once there is a version");
     assert_eq!(tx.user("fred").await.unwrap(), None);
     assert_eq!(tx.token("01A").await.unwrap(), None);
     assert_eq!(tx.token_by_digest(&Digest::from_bytes([0; 32])).await.unwrap(), None);
     assert_eq!(tx.audit_head().await.unwrap(), Head::EMPTY);
     assert!(!tx.has_users().await.unwrap());
+    drop(tx);
+    refused(store, async |tx| tx.settings().await, "there must be settings once there is a version").await;
+    refused(store, async |tx| tx.raise_revision().await, "there is none to raise").await;
+    refused(store, async |tx| tx.replace_epoch("a0").await, "there is none to replace").await;
 }
 
 async fn epoch_revision_and_settings(store: &dyn Store) {
@@ -82,7 +117,6 @@ async fn users(store: &dyn Store) {
         let id = tx.insert_user(&user(name, role), None).await.unwrap();
         assert_eq!(tx.user(name).await.unwrap(), Some(User { id, ..user(name, role) }));
     }
-    assert!(tx.insert_user(&user("FRED", Role::User), None).await.is_err(), "names are unique");
     assert_eq!(tx.user("fred").await.unwrap(), None, "exactly this name");
     assert_eq!(tx.user_by_key("fred").await.unwrap().unwrap().name, "Fred");
     let names = |users: Vec<User>| users.into_iter().map(|user| user.name).collect::<Vec<_>>();
@@ -97,9 +131,12 @@ async fn users(store: &dyn Store) {
     assert_eq!(tx.user("anna").await.unwrap(), Some(changed.clone()));
     assert_eq!(tx.active_admins().await.unwrap(), 0);
     tx.set_password_hash(changed.id, "hash").await.unwrap();
-    assert!(tx.set_password_hash(-1, "hash").await.is_err(), "affected rows are checked");
-    assert!(tx.update_user(&User { id: -1, ..changed }).await.is_err());
     tx.commit().await.unwrap();
+    let again = user("FRED", Role::User);
+    refused(store, async |tx| tx.insert_user(&again, None).await, "names are unique").await;
+    refused(store, async |tx| tx.set_password_hash(-1, "hash").await, "affected rows are checked").await;
+    let nobody = User { id: -1, ..changed };
+    refused(store, async |tx| tx.update_user(&nobody).await, "affected rows are checked").await;
 }
 
 fn token(number: u8, owner: &User, expires_at: Option<i64>) -> Token {
@@ -134,8 +171,6 @@ async fn tokens(store: &dyn Store) {
         assert_eq!(tx.token(&token.id).await.unwrap().as_ref(), Some(token));
         assert_eq!(tx.token_by_digest(&token.digest).await.unwrap().as_ref(), Some(token));
     }
-    let twice = Token { id: "09".to_owned(), ..all[0].clone() };
-    assert!(tx.insert_token(&twice).await.is_err(), "digests are unique");
     assert_eq!(tx.active_tokens_of(fred.id, 99).await.unwrap(), 2);
     assert_eq!(tx.active_tokens_of(fred.id, 100).await.unwrap(), 1, "expired at equality");
     assert_eq!(tx.scopes_in_use(99).await.unwrap(), ["read_only"]);
@@ -164,6 +199,12 @@ async fn tokens(store: &dyn Store) {
     let freds = TokenFilter { owner_id: Some(fred.id), ..page };
     assert_eq!(ids(tx.tokens(&freds).await.unwrap()), ["02", "01"]);
     tx.commit().await.unwrap();
+    let twice = Token { id: "09".to_owned(), ..all[0].clone() };
+    refused(store, async |tx| tx.insert_token(&twice).await, "digests are unique").await;
+    let same_id = Token { digest: Digest::from_bytes([9; 32]), ..all[0].clone() };
+    refused(store, async |tx| tx.insert_token(&same_id).await, "ids are unique").await;
+    let nobodys = Token { id: "09".to_owned(), owner_id: -1, ..same_id };
+    refused(store, async |tx| tx.insert_token(&nobodys).await, "owners exist").await;
 }
 
 fn used(id: &str, at: i64, ip: Option<&str>, user_agent: Option<&str>) -> TokenUse {
@@ -188,7 +229,8 @@ async fn uses_only_move_forward(store: &dyn Store) {
         assert_eq!(tx.token("01").await.unwrap().unwrap().last_used, Some(first.last.clone()));
     }
     let later = used("01", 51, Some("2001:db8::1"), None);
-    tx.record_uses(std::slice::from_ref(&later)).await.unwrap();
+    let with_others = [first.clone(), later.clone(), used("01", 51, Some("10.0.0.3"), None)];
+    assert_eq!(tx.record_uses(&with_others).await.unwrap(), 3, "several uses of one token");
     let of_fred = TokenFilter { now: 50, limit: 9, ..TokenFilter::default() };
     let listed = tx.tokens(&of_fred).await.unwrap();
     let shown: Vec<_> =
@@ -242,8 +284,6 @@ async fn workers(store: &dyn Store) {
     };
     tx.put_worker(&again).await.unwrap();
     assert_eq!(tx.workers(400, 9).await.unwrap(), [Worker { first_seen_at: 100, ..again }]);
-    assert!(tx.put_worker(&Worker { sequence: u64::MAX, ..a }).await.is_err(), "more than can be kept");
-
     assert!(!tx.remove_one_worker(200).await.unwrap(), "nobody is silent for so long");
     assert!(tx.remove_one_worker(400).await.unwrap());
     assert_eq!(tx.last_sequence(&b.key).await.unwrap(), None, "it had been silent longest");
@@ -251,6 +291,8 @@ async fn workers(store: &dyn Store) {
     assert_eq!(tx.last_sequence(&c.key).await.unwrap(), None);
     assert_eq!(tx.count_workers().await.unwrap(), 1);
     tx.commit().await.unwrap();
+    let absurd = Worker { sequence: u64::MAX, ..a };
+    refused(store, async |tx| tx.put_worker(&absurd).await, "more than can be kept").await;
 }
 
 async fn audit(store: &dyn Store) {
@@ -272,13 +314,13 @@ async fn audit(store: &dyn Store) {
         assert_eq!(tx.audit_head().await.unwrap(), Head { seq: at, mac: entry.mac });
         entries.push(entry);
     }
-    assert!(tx.append_audit(&entries[0]).await.is_err(), "numbers are unique");
     assert_eq!(tx.audit_after(0, 2).await.unwrap(), entries[..2]);
     assert_eq!(tx.audit_after(2, 2).await.unwrap(), entries[2..]);
     entries.reverse();
     assert_eq!(tx.audit_before(None, 9).await.unwrap(), entries);
     assert_eq!(tx.audit_before(Some(3), 1).await.unwrap(), entries[1..2]);
     tx.commit().await.unwrap();
+    refused(store, async |tx| tx.append_audit(&entries[0]).await, "numbers are unique").await;
 }
 
 async fn readers_see_one_state_and_writers_take_turns(store: &dyn Store) {

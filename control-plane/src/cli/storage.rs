@@ -1,0 +1,52 @@
+//! The flags that say where a server keeps what it knows.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::app::{self, StartError, Storage};
+use crate::context::Context;
+use crate::data_folder::DataFolder;
+use crate::store::place::DatabaseUrl;
+
+/// Where the database and the files beside it are.
+#[derive(Clone, Debug, Args)]
+pub struct StorageArgs {
+    /// Folder of the database and the files beside it
+    #[arg(long, env = "GATEPASS_DATA_DIR", default_value = "data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// PostgreSQL in place of SQLite in the data folder: postgres://USER@HOST/DATABASE; with a password only in the
+    /// variable, since other users of the machine see flags
+    #[arg(long, env = "GATEPASS_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<DatabaseUrl>,
+    /// The key of the audit's chain, one for all servers of a database [default: audit.key in the data folder]
+    #[arg(long, env = "GATEPASS_AUDIT_KEY_FILE", value_name = "FILE")]
+    pub audit_key_file: Option<PathBuf>,
+}
+
+impl StorageArgs {
+    /// What is not in the data folder.
+    pub fn storage(&self) -> Storage {
+        Storage { database: self.database_url.clone(), audit_key: self.audit_key_file.clone() }
+    }
+
+    /// Opens the database of a server, for a command beside it.
+    ///
+    /// # Errors
+    /// A sentence that says what to do.
+    pub async fn open(&self) -> Result<Context, StartError> {
+        let folder = match self.database_url {
+            Some(_) => DataFolder::open(&self.data_dir)?,
+            None => DataFolder::open_existing(&self.data_dir)?,
+        };
+        app::open(folder, &self.storage()).await
+    }
+
+    /// What a person may be told of where the database is.
+    pub fn place(&self) -> String {
+        match &self.database_url {
+            Some(_) => "the database".to_owned(),
+            None => self.data_dir.display().to_string(),
+        }
+    }
+}

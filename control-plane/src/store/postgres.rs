@@ -1,0 +1,350 @@
+//! The database in PostgreSQL, which several servers may share. A transaction of one is seen by the others once it has been
+//! committed, and all of them write in one order.
+
+mod audit;
+mod bound;
+mod changes;
+mod fleet;
+mod idempotency;
+mod meta;
+mod session;
+mod tokens;
+mod users;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gatepass::token::Digest;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{Connection as _, PgConnection, Postgres};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use self::changes::Changes;
+use super::place::Server;
+use super::rows::{one_row, signed, unsigned};
+use super::schema::{Step, migrator, refused};
+use super::{Continuity, Store, StoreError, StoredSettings, TokenFilter, Transaction, Version};
+use crate::domain::audit::filter::AuditFilter;
+use crate::domain::audit::{Entry, Head};
+use crate::domain::fleet::{Worker, WorkerKey};
+use crate::domain::settings::Settings;
+use crate::domain::token::Token;
+use crate::domain::usage::TokenUse;
+use crate::domain::user::User;
+use crate::idempotency::{Key, Known};
+
+/// Sessions of one server, besides the one that listens.
+const CONNECTIONS: u32 = 8;
+/// How long a call waits for a session: all are busy, or the database cannot be reached.
+const ACQUIRE: Duration = Duration::from_secs(5);
+/// How long a writer waits for those of this process.
+const TURN: Duration = Duration::from_secs(20);
+/// How long a session may take for one statement, wait for a lock (the other replicas' writers, mostly), and leave a
+/// transaction alone: what holds the writers' lock and does nothing keeps every replica from writing.
+const LIMITS: [(&str, &str); 3] =
+    [("statement_timeout", "60s"), ("lock_timeout", "20s"), ("idle_in_transaction_session_timeout", "60s")];
+/// How long a call may take by this side's clock: a server that is gone sends no error.
+const CALL: Duration = Duration::from_secs(70);
+/// What writers of all replicas queue for: "gatepass" as a number.
+const WRITERS: i64 = i64::from_be_bytes(*b"gatepass");
+
+const MIGRATIONS: &[Step] = &[
+    (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
+    (2, "usage", include_str!("../../migrations/postgres/0002_usage.sql")),
+    (3, "audit_filters", include_str!("../../migrations/postgres/0003_audit_filters.sql")),
+    (4, "idempotency", include_str!("../../migrations/postgres/0004_idempotency.sql")),
+];
+
+/// The database in PostgreSQL.
+pub struct PostgresStore {
+    pool: PgPool,
+    // Writers of this process queue here, so that those who wait for the replicas' lock do not hold all sessions.
+    writers: Arc<Mutex<()>>,
+    changes: Changes,
+    lineage: &'static str,
+}
+
+impl PostgresStore {
+    /// Opens the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// It cannot be reached or used, or its schema is newer than this program.
+    pub async fn open(server: &Server) -> Result<Self, StoreError> {
+        let unusable = |problem: String| StoreError::Unusable { place: server.place().to_owned(), problem };
+        let connect = PgConnection::connect_with(server.options());
+        let connected = tokio::time::timeout(ACQUIRE, connect).await;
+        let connected = connected.map_err(|_| unusable("it does not answer".to_owned()))?;
+        let mut db = connected.map_err(|error| unusable(format!("cannot connect: {error}")))?;
+        session::check(&mut db).await?.map_err(unusable)?;
+        // Without time limits: a migration may take a while, and other replicas wait for the one that does it.
+        migrator(MIGRATIONS).run_direct(None, &mut db, false).await.map_err(refused)?;
+        let lineage = session::lineage(&mut db).await;
+        db.close().await?;
+        let options = server.options().clone().options(LIMITS);
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE);
+        let pool =
+            pool.after_connect(|db, _| Box::pin(session::prepare(db))).connect_with(options.clone()).await?;
+        Ok(Self { pool, writers: Arc::default(), changes: Changes::new(options), lineage })
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn read(&self) -> Result<Box<dyn Transaction>, StoreError> {
+        let inner = limited(self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")).await?;
+        Ok(Box::new(PostgresTransaction { inner, lineage: self.lineage, failed: false, _turn: None }))
+    }
+
+    async fn write(&self) -> Result<Box<dyn Transaction>, StoreError> {
+        let turn = Arc::clone(&self.writers).lock_owned();
+        let turn = tokio::time::timeout(TURN, turn).await.map_err(|_| StoreError::Silent)?;
+        // Read committed: what is read after the lock is what the writer before has left.
+        let mut inner = limited(self.begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")).await?;
+        limited(lock(&mut inner)).await?;
+        Ok(Box::new(PostgresTransaction { inner, lineage: self.lineage, failed: false, _turn: Some(turn) }))
+    }
+
+    async fn changed(&self) {
+        self.changes.next().await;
+    }
+
+    async fn close(&self) {
+        self.changes.stop();
+        self.pool.close().await;
+    }
+}
+
+impl PostgresStore {
+    async fn begin(&self, statement: &'static str) -> Result<sqlx::Transaction<'static, Postgres>> {
+        Ok(self.pool.begin_with(statement).await?)
+    }
+}
+
+/// Waits for the writers of all replicas. The lock goes with the transaction.
+async fn lock(db: &mut PgConnection) -> Result<()> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITERS).execute(db).await?;
+    Ok(())
+}
+
+struct PostgresTransaction {
+    inner: sqlx::Transaction<'static, Postgres>,
+    lineage: &'static str,
+    /// A statement failed: the server would answer a commit with a rollback, and call it a success.
+    failed: bool,
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+async fn limited<T>(call: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    tokio::time::timeout(CALL, call).await.unwrap_or(Err(StoreError::Silent))
+}
+
+/// Calls a function of one of the tables' modules, within the time limit, and remembers whether it failed.
+macro_rules! run {
+    ($tx:ident, $call:path $(, $argument:expr)*) => {{
+        let done = limited($call(&mut $tx.inner $(, $argument)*)).await;
+        $tx.failed |= done.is_err();
+        done
+    }};
+}
+
+#[async_trait]
+impl Transaction for PostgresTransaction {
+    async fn version(&mut self) -> Result<Option<Version>> {
+        run!(self, meta::version)
+    }
+
+    async fn initialise(&mut self, epoch: &str, settings: &Settings) -> Result<()> {
+        run!(self, meta::initialise, self.lineage, epoch, settings)
+    }
+
+    async fn continuity(&mut self) -> Result<Continuity> {
+        run!(self, meta::continuity, self.lineage)
+    }
+
+    async fn replace_epoch(&mut self, epoch: &str) -> Result<()> {
+        run!(self, meta::replace_epoch, self.lineage, epoch)
+    }
+
+    async fn raise_revision(&mut self) -> Result<u64> {
+        run!(self, meta::raise_revision)
+    }
+
+    async fn settings(&mut self) -> Result<StoredSettings> {
+        run!(self, meta::settings)
+    }
+
+    async fn replace_settings(&mut self, settings: &Settings) -> Result<()> {
+        run!(self, meta::replace_settings, settings)
+    }
+
+    async fn user(&mut self, name: &str) -> Result<Option<User>> {
+        let found = run!(self, users::by_key, &crate::domain::user::name_key(name))?;
+        Ok(found.filter(|user| user.name == name))
+    }
+
+    async fn user_by_key(&mut self, key: &str) -> Result<Option<User>> {
+        run!(self, users::by_key, key)
+    }
+
+    async fn users(&mut self, after: Option<&str>, limit: i64) -> Result<Vec<User>> {
+        run!(self, users::list, after, limit)
+    }
+
+    async fn has_users(&mut self) -> Result<bool> {
+        run!(self, users::any)
+    }
+
+    async fn active_admins(&mut self) -> Result<i64> {
+        run!(self, users::active_admins)
+    }
+
+    async fn insert_user(&mut self, user: &User, password_hash: Option<&str>) -> Result<i64> {
+        run!(self, users::insert, user, password_hash)
+    }
+
+    async fn update_user(&mut self, user: &User) -> Result<()> {
+        run!(self, users::update, user)
+    }
+
+    async fn set_password_hash(&mut self, user_id: i64, hash: &str) -> Result<()> {
+        run!(self, users::set_password_hash, user_id, hash)
+    }
+
+    async fn token(&mut self, id: &str) -> Result<Option<Token>> {
+        run!(self, tokens::by_id, id)
+    }
+
+    async fn token_by_digest(&mut self, digest: &Digest) -> Result<Option<Token>> {
+        run!(self, tokens::by_digest, digest)
+    }
+
+    async fn tokens(&mut self, filter: &TokenFilter) -> Result<Vec<Token>> {
+        run!(self, tokens::list, filter)
+    }
+
+    async fn unrevoked_tokens(&mut self, expired_after: i64) -> Result<Vec<Token>> {
+        run!(self, tokens::unrevoked, expired_after)
+    }
+
+    async fn unrevoked_tokens_of(&mut self, owner_id: i64) -> Result<Vec<Token>> {
+        run!(self, tokens::unrevoked_of, owner_id)
+    }
+
+    async fn active_tokens_of(&mut self, owner_id: i64, now: i64) -> Result<i64> {
+        run!(self, tokens::active_of, owner_id, now)
+    }
+
+    async fn scopes_in_use(&mut self, now: i64) -> Result<Vec<String>> {
+        run!(self, tokens::scopes_in_use, now)
+    }
+    async fn prefixes_in_use(&mut self, now: i64) -> Result<Vec<String>> {
+        run!(self, tokens::prefixes_in_use, now)
+    }
+
+    async fn insert_token(&mut self, token: &Token) -> Result<()> {
+        run!(self, tokens::insert, token)
+    }
+
+    async fn revoke_token(&mut self, id: &str, at: i64, by: &str) -> Result<bool> {
+        run!(self, tokens::revoke, id, at, by)
+    }
+
+    async fn active_tokens_of_scope(&mut self, scope: &str, now: i64) -> Result<u64> {
+        run!(self, bound::active_of_scope, scope, now)
+    }
+
+    async fn active_tokens_of_prefix(&mut self, prefix: &str, now: i64) -> Result<u64> {
+        run!(self, bound::active_of_prefix, prefix, now)
+    }
+
+    async fn shorten_token(&mut self, id: &str, expires_at: i64) -> Result<bool> {
+        run!(self, bound::shorten, id, expires_at)
+    }
+
+    async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<u64> {
+        run!(self, fleet::record_uses, uses)
+    }
+
+    async fn last_sequence(&mut self, key: &WorkerKey) -> Result<Option<u64>> {
+        run!(self, fleet::sequence, key)
+    }
+
+    async fn put_worker(&mut self, worker: &Worker) -> Result<()> {
+        run!(self, fleet::put, worker)
+    }
+
+    async fn count_workers(&mut self) -> Result<u64> {
+        run!(self, fleet::count)
+    }
+
+    async fn workers(&mut self, since: i64, limit: u32) -> Result<Vec<Worker>> {
+        run!(self, fleet::list, since, limit)
+    }
+
+    async fn remove_workers(&mut self, before: i64) -> Result<u64> {
+        run!(self, fleet::remove_silent, before)
+    }
+
+    async fn remove_one_worker(&mut self, before: i64) -> Result<bool> {
+        run!(self, fleet::remove_most_silent, before)
+    }
+
+    async fn idempotency_key(&mut self, key: &Key) -> Result<Option<Known>> {
+        run!(self, idempotency::known, key)
+    }
+
+    async fn begin_idempotent(&mut self, key: &Key, fingerprint: &[u8; 32], at: i64) -> Result<()> {
+        run!(self, idempotency::begin, key, fingerprint, at)
+    }
+
+    async fn finish_idempotent(&mut self, key: &Key, reply: &str) -> Result<()> {
+        run!(self, idempotency::finish, key, reply)
+    }
+
+    async fn forget_idempotent(&mut self, key: &Key) -> Result<()> {
+        run!(self, idempotency::forget, key)
+    }
+
+    async fn count_idempotency_keys(&mut self, caller: &str) -> Result<u64> {
+        run!(self, idempotency::count, caller)
+    }
+
+    async fn remove_idempotency_keys(&mut self, before: i64) -> Result<u64> {
+        run!(self, idempotency::remove, before)
+    }
+
+    async fn audit_head(&mut self) -> Result<Head> {
+        run!(self, audit::head)
+    }
+
+    async fn append_audit(&mut self, entry: &Entry) -> Result<()> {
+        run!(self, audit::append, entry)
+    }
+
+    async fn audit_after(&mut self, after: i64, limit: i64) -> Result<Vec<Entry>> {
+        run!(self, audit::after, after, limit)
+    }
+
+    async fn audit_before(&mut self, before: Option<i64>, limit: i64) -> Result<Vec<Entry>> {
+        run!(self, audit::before, before, limit)
+    }
+
+    async fn audit_matching(
+        &mut self,
+        filter: &AuditFilter,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<Entry>> {
+        run!(self, audit::matching, filter, before, limit)
+    }
+
+    async fn commit(self: Box<Self>) -> Result<()> {
+        if self.failed {
+            return Err(StoreError::Failed);
+        }
+        limited(async { Ok(self.inner.commit().await?) }).await
+    }
+}

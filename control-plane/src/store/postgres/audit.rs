@@ -1,0 +1,101 @@
+//! The table of audit entries.
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row as _};
+
+use super::Result;
+use crate::domain::audit::filter::AuditFilter;
+use crate::domain::audit::{Draft, Entry, Head, MacBytes};
+
+pub(super) async fn head(db: &mut PgConnection) -> Result<Head> {
+    let row = sqlx::query("SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1").fetch_optional(db).await?;
+    row.map_or(Ok(Head::EMPTY), |row| Ok(Head { seq: row.try_get("seq")?, mac: mac(&row, "mac")? }))
+}
+
+pub(super) async fn append(db: &mut PgConnection, entry: &Entry) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO audit (seq, at, actor, actor_token_id, ip, action, target, detail, prev_mac, mac)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(entry.seq)
+    .bind(entry.draft.at)
+    .bind(&entry.draft.actor)
+    .bind(&entry.draft.actor_token_id)
+    .bind(&entry.draft.ip)
+    .bind(&entry.draft.action)
+    .bind(&entry.draft.target)
+    .bind(&entry.draft.detail)
+    .bind(entry.prev_mac.as_slice())
+    .bind(entry.mac.as_slice())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn after(db: &mut PgConnection, after: i64, limit: i64) -> Result<Vec<Entry>> {
+    let sql = "SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2";
+    let rows = sqlx::query(sql).bind(after).bind(limit).fetch_all(db).await?;
+    rows.iter().map(from_row).collect()
+}
+
+pub(super) async fn before(db: &mut PgConnection, before: Option<i64>, limit: i64) -> Result<Vec<Entry>> {
+    let sql = "SELECT * FROM audit WHERE seq < $1 ORDER BY seq DESC LIMIT $2";
+    let rows = sqlx::query(sql).bind(before.unwrap_or(i64::MAX)).bind(limit).fetch_all(db).await?;
+    rows.iter().map(from_row).collect()
+}
+
+pub(super) async fn matching(
+    db: &mut PgConnection,
+    filter: &AuditFilter,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Entry>> {
+    // Only the conditions that are given: so written, each has its index.
+    let mut query = QueryBuilder::<Postgres>::new("SELECT * FROM audit WHERE seq < ");
+    query.push_bind(before.unwrap_or(i64::MAX));
+    if let Some(actor) = &filter.actor {
+        query.push(" AND actor = ").push_bind(actor);
+    }
+    if let Some(action) = filter.action {
+        query.push(" AND action = ").push_bind(action.as_str());
+    }
+    let target = filter.target.as_ref();
+    // The expressions of the indexes, to the letter.
+    if let Some(subject) = target.and_then(|target| target.subject.as_ref()) {
+        query.push(" AND left(target, strpos(target || ' user:', ' user:') - 1) = ").push_bind(subject);
+    }
+    if let Some(user) = target.and_then(|target| target.user.as_ref()) {
+        query.push(" AND substr(target, strpos(target, ' user:') + 1) = ").push_bind(user);
+    }
+    if let Some(from) = filter.from {
+        query.push(" AND at >= ").push_bind(from);
+    }
+    if let Some(until) = filter.until {
+        query.push(" AND at < ").push_bind(until);
+    }
+    query.push(" ORDER BY seq DESC LIMIT ").push_bind(limit);
+    let rows = query.build().fetch_all(db).await?;
+    rows.iter().map(from_row).collect()
+}
+
+fn from_row(row: &PgRow) -> Result<Entry> {
+    Ok(Entry {
+        seq: row.try_get("seq")?,
+        draft: Draft {
+            at: row.try_get("at")?,
+            actor: row.try_get("actor")?,
+            actor_token_id: row.try_get("actor_token_id")?,
+            ip: row.try_get("ip")?,
+            action: row.try_get("action")?,
+            target: row.try_get("target")?,
+            detail: row.try_get("detail")?,
+        },
+        prev_mac: mac(row, "prev_mac")?,
+        mac: mac(row, "mac")?,
+    })
+}
+
+fn mac(row: &PgRow, column: &str) -> Result<MacBytes> {
+    // A MAC of another length was not written by this program: no MAC equals it, so that verification names it.
+    Ok(row.try_get::<&[u8], _>(column)?.try_into().unwrap_or([0xff; 32]))
+}

@@ -1,0 +1,127 @@
+//! The tables of what proxies report: uses of tokens, and workers.
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+
+use super::{Result, signed, unsigned};
+use crate::domain::fleet::{Enforced, Worker, WorkerKey};
+use crate::domain::usage::TokenUse;
+use crate::store::StoreError;
+
+/// Writes the uses of known tokens where they are later than what is known, and tells how many tokens were known.
+pub(super) async fn record_uses(db: &mut PgConnection, uses: &[TokenUse]) -> Result<u64> {
+    let ids: Vec<&str> = uses.iter().map(|used| used.id.as_str()).collect();
+    let at: Vec<i64> = uses.iter().map(|used| used.last.at).collect();
+    let ips: Vec<Option<String>> = uses.iter().map(|used| used.last.ip.map(|ip| ip.to_string())).collect();
+    let agents: Vec<Option<&str>> = uses.iter().map(|used| used.last.user_agent.as_deref()).collect();
+    let known = "SELECT count(*) FROM unnest($1::text[]) u (id) JOIN tokens t ON t.id = u.id";
+    let known = sqlx::query_scalar(known).bind(&ids).fetch_one(&mut *db).await?;
+    // One statement cannot write a row twice: of several uses of one token the latest, and of those the first.
+    let write = "INSERT INTO token_uses (token_id, used_at, ip, user_agent)
+                 SELECT DISTINCT ON (t.id) t.id, u.at, u.ip, u.user_agent
+                 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[])
+                      WITH ORDINALITY u (id, at, ip, user_agent, place)
+                 JOIN tokens t ON t.id = u.id
+                 ORDER BY t.id, u.at DESC, u.place
+                 ON CONFLICT (token_id) DO UPDATE
+                 SET used_at = excluded.used_at, ip = excluded.ip, user_agent = excluded.user_agent
+                 WHERE excluded.used_at > token_uses.used_at";
+    sqlx::query(write).bind(ids).bind(at).bind(ips).bind(agents).execute(db).await?;
+    unsigned(known)
+}
+
+pub(super) async fn sequence(db: &mut PgConnection, key: &WorkerKey) -> Result<Option<u64>> {
+    let sql = "SELECT sequence FROM workers WHERE node = $1 AND worker = $2 AND instance = $3";
+    let found: Option<i64> = sqlx::query_scalar(sql)
+        .bind(&key.node)
+        .bind(&key.worker)
+        .bind(&key.instance)
+        .fetch_optional(db)
+        .await?;
+    found.map(unsigned).transpose()
+}
+
+pub(super) async fn count(db: &mut PgConnection) -> Result<u64> {
+    unsigned(sqlx::query_scalar("SELECT count(*) FROM workers").fetch_one(db).await?)
+}
+
+pub(super) async fn put(db: &mut PgConnection, worker: &Worker) -> Result<()> {
+    let decisions =
+        serde_json::to_string(&worker.decisions).map_err(|_| StoreError::Unreadable("decisions"))?;
+    let enforced = worker.enforced.as_ref();
+    sqlx::query(
+        "INSERT INTO workers (node, worker, instance, cluster, module_version, epoch, revision, tokens, decisions,
+                              stale_revisions, dropped_uses, sequence, first_seen_at, last_report_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         ON CONFLICT (node, worker, instance) DO UPDATE
+         SET cluster = excluded.cluster, module_version = excluded.module_version, epoch = excluded.epoch,
+             revision = excluded.revision, tokens = excluded.tokens, decisions = excluded.decisions,
+             stale_revisions = excluded.stale_revisions, dropped_uses = excluded.dropped_uses,
+             sequence = excluded.sequence, last_report_at = excluded.last_report_at",
+    )
+    .bind(&worker.key.node)
+    .bind(&worker.key.worker)
+    .bind(&worker.key.instance)
+    .bind(&worker.cluster)
+    .bind(&worker.module_version)
+    .bind(enforced.map(|enforced| &enforced.epoch))
+    .bind(enforced.map(|enforced| enforced.revision.to_string()))
+    .bind(enforced.map(|enforced| signed(enforced.tokens)).transpose()?)
+    .bind(decisions)
+    .bind(signed(worker.stale_revisions)?)
+    .bind(signed(worker.dropped_uses)?)
+    .bind(signed(worker.sequence)?)
+    .bind(worker.first_seen_at)
+    .bind(worker.last_report_at)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn list(db: &mut PgConnection, since: i64, limit: u32) -> Result<Vec<Worker>> {
+    let sql = "SELECT * FROM workers WHERE last_report_at >= $1
+               ORDER BY cluster, node, instance, first_seen_at, worker LIMIT $2";
+    let rows = sqlx::query(sql).bind(since).bind(i64::from(limit)).fetch_all(db).await?;
+    rows.iter().map(from_row).collect()
+}
+
+pub(super) async fn remove_silent(db: &mut PgConnection, before: i64) -> Result<u64> {
+    let done = sqlx::query("DELETE FROM workers WHERE last_report_at < $1").bind(before).execute(db).await?;
+    Ok(done.rows_affected())
+}
+
+pub(super) async fn remove_most_silent(db: &mut PgConnection, before: i64) -> Result<bool> {
+    let sql = "DELETE FROM workers WHERE (node, worker, instance) =
+               (SELECT node, worker, instance FROM workers WHERE last_report_at < $1 ORDER BY last_report_at LIMIT 1)";
+    Ok(sqlx::query(sql).bind(before).execute(db).await?.rows_affected() == 1)
+}
+
+fn from_row(row: &PgRow) -> Result<Worker> {
+    const UNREADABLE: StoreError = StoreError::Unreadable("worker row");
+    let (epoch, revision, tokens): (Option<String>, Option<String>, Option<i64>) =
+        (row.try_get("epoch")?, row.try_get("revision")?, row.try_get("tokens")?);
+    let enforced = match (epoch, revision, tokens) {
+        (Some(epoch), Some(revision), Some(tokens)) => {
+            let revision = revision.parse().map_err(|_| UNREADABLE)?;
+            Some(Enforced { epoch, revision, tokens: unsigned(tokens)? })
+        }
+        (None, None, None) => None,
+        _ => return Err(UNREADABLE),
+    };
+    Ok(Worker {
+        key: WorkerKey {
+            node: row.try_get("node")?,
+            worker: row.try_get("worker")?,
+            instance: row.try_get("instance")?,
+        },
+        cluster: row.try_get("cluster")?,
+        module_version: row.try_get("module_version")?,
+        enforced,
+        decisions: serde_json::from_str(row.try_get("decisions")?).map_err(|_| UNREADABLE)?,
+        stale_revisions: unsigned(row.try_get("stale_revisions")?)?,
+        dropped_uses: unsigned(row.try_get("dropped_uses")?)?,
+        sequence: unsigned(row.try_get("sequence")?)?,
+        first_seen_at: row.try_get("first_seen_at")?,
+        last_report_at: row.try_get("last_report_at")?,
+    })
+}

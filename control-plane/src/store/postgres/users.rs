@@ -1,0 +1,92 @@
+//! The table of users.
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+
+use super::{Result, one_row};
+use crate::domain::user::{Role, User, name_key};
+use crate::store::StoreError;
+
+pub(super) async fn by_key(db: &mut PgConnection, key: &str) -> Result<Option<User>> {
+    let row = sqlx::query(
+        "SELECT id, name, role, active, display_name, email, created_at FROM users WHERE name_key = $1",
+    )
+    .bind(key)
+    .fetch_optional(db)
+    .await?;
+    row.as_ref().map(from_row).transpose()
+}
+
+pub(super) async fn list(db: &mut PgConnection, after: Option<&str>, limit: i64) -> Result<Vec<User>> {
+    let rows = sqlx::query(
+        "SELECT id, name, role, active, display_name, email, created_at FROM users
+         WHERE name_key > $1 ORDER BY name_key LIMIT $2",
+    )
+    .bind(after.unwrap_or_default())
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    rows.iter().map(from_row).collect()
+}
+
+pub(super) async fn any(db: &mut PgConnection) -> Result<bool> {
+    Ok(sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM users)").fetch_one(db).await?)
+}
+
+pub(super) async fn active_admins(db: &mut PgConnection) -> Result<i64> {
+    let sql = "SELECT count(*) FROM users WHERE role = 'admin' AND active";
+    Ok(sqlx::query_scalar(sql).fetch_one(db).await?)
+}
+
+pub(super) async fn insert(db: &mut PgConnection, user: &User, password_hash: Option<&str>) -> Result<i64> {
+    let id = sqlx::query_scalar(
+        "INSERT INTO users (name, name_key, role, active, display_name, email, password_hash, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+    )
+    .bind(&user.name)
+    .bind(name_key(&user.name))
+    .bind(user.role.as_str())
+    .bind(user.active)
+    .bind(&user.display_name)
+    .bind(&user.email)
+    .bind(password_hash)
+    .bind(user.created_at)
+    .fetch_one(db)
+    .await?;
+    Ok(id)
+}
+
+pub(super) async fn update(db: &mut PgConnection, user: &User) -> Result<()> {
+    let done =
+        sqlx::query("UPDATE users SET role = $1, active = $2, display_name = $3, email = $4 WHERE id = $5")
+            .bind(user.role.as_str())
+            .bind(user.active)
+            .bind(&user.display_name)
+            .bind(&user.email)
+            .bind(user.id)
+            .execute(db)
+            .await?;
+    one_row(done.rows_affected(), "user row")
+}
+
+pub(super) async fn set_password_hash(db: &mut PgConnection, user_id: i64, hash: &str) -> Result<()> {
+    let done = sqlx::query("UPDATE users SET password_hash = $1 WHERE id = $2")
+        .bind(hash)
+        .bind(user_id)
+        .execute(db)
+        .await?;
+    one_row(done.rows_affected(), "user row")
+}
+
+fn from_row(row: &PgRow) -> Result<User> {
+    let role: &str = row.try_get("role")?;
+    Ok(User {
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        role: Role::from_name(role).ok_or(StoreError::Unreadable("user row"))?,
+        active: row.try_get("active")?,
+        display_name: row.try_get("display_name")?,
+        email: row.try_get("email")?,
+        created_at: row.try_get("created_at")?,
+    })
+}

@@ -1,0 +1,18 @@
+//! What every database's rows have in common.
+
+use super::StoreError;
+
+/// A number that is never negative.
+pub(super) fn unsigned(value: i64) -> Result<u64, StoreError> {
+    u64::try_from(value).map_err(|_| StoreError::Unreadable("number"))
+}
+
+/// A number that a database can keep.
+pub(super) fn signed(value: u64) -> Result<i64, StoreError> {
+    i64::try_from(value).map_err(|_| StoreError::Unreadable("number"))
+}
+
+/// A statement that must have changed one row did not.
+pub(super) fn one_row(affected: u64, what: &'static str) -> Result<(), StoreError> {
+    if affected == 1 { Ok(()) } else { Err(StoreError::Unreadable(what)) }
+}

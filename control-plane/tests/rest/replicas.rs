@@ -1,0 +1,213 @@
+//! Several servers of one PostgreSQL.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use gatepass_control_plane::app::Storage;
+use gatepass_control_plane::audit;
+use gatepass_control_plane::store::place::DatabaseUrl;
+use gatepass_control_plane::store::{Store, StoreError, Transaction, Version};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::postgres::Postgres;
+use crate::support::{Gate, id, private_folder, secret};
+
+/// A database and a key for several servers.
+struct Shared {
+    server: Postgres,
+    storage: Storage,
+    url: String,
+    folder: TempDir,
+}
+
+impl Shared {
+    async fn new() -> Self {
+        let server = Postgres::start();
+        let url = server.database().await;
+        let folder = private_folder();
+        let key = folder.path().join("shared.key");
+        write_key(&key, &[7; 32]);
+        let storage = Storage { database: Some(DatabaseUrl::new(url.clone())), audit_key: Some(key) };
+        Self { server, storage, url, folder }
+    }
+
+    /// A replica with a folder of its own.
+    async fn replica(&self) -> Gate {
+        self.replica_in(private_folder()).await
+    }
+
+    async fn replica_in(&self, folder: TempDir) -> Gate {
+        Gate::start_with(folder, &self.storage).await.unwrap()
+    }
+}
+
+fn write_key(path: &Path, key: &[u8]) {
+    std::fs::write(path, key).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[tokio::test]
+async fn a_second_replica_begins_no_epoch_and_delivers_the_same() {
+    let shared = Shared::new().await;
+    let first = shared.replica().await;
+    let version = first.version().await;
+    let second = shared.replica().await;
+    assert_eq!(second.version().await, version);
+    assert_eq!(second.delivered(), first.delivered());
+    let folder = first.crash().await;
+    let first = shared.replica_in(folder).await;
+    assert_eq!(first.version().await, version, "nor does a restart");
+}
+
+#[tokio::test]
+async fn a_token_revoked_at_one_replica_is_gone_from_the_others_file() {
+    let shared = Shared::new().await;
+    let (first, second) = (shared.replica().await, shared.replica().await);
+    let made = first.token(&first.admin, json!({"description": "x"})).await;
+    second.until(|| second.delivered_token(&id(&made)).is_some()).await;
+    second.get("/whoami", &secret(&made)).await.ok(200);
+    first.delete(&format!("/tokens/{}", id(&made)), &first.admin).await.ok(204);
+    second.get("/whoami", &secret(&made)).await.refused(401, "credentials_unknown");
+    second.until(|| second.delivered_token(&id(&made)).is_none()).await;
+    assert_eq!(second.delivered()["revision"], first.version().await.revision.to_string());
+}
+
+#[tokio::test]
+async fn changes_through_several_replicas_make_one_chain_and_one_order() {
+    let shared = Shared::new().await;
+    let (first, second) = (shared.replica().await, shared.replica().await);
+    let before = first.version().await;
+    let make = async |gate: &Gate| {
+        for _ in 0..10 {
+            gate.token(&first.admin, json!({"description": "x"})).await;
+        }
+    };
+    tokio::join!(make(&first), make(&second), make(&first), make(&second));
+    let after = second.version().await;
+    assert_eq!(after, Version { revision: before.revision + 40, ..before });
+    let (store, key) = (second.context.store.as_ref(), &second.context.audit_key);
+    let head = audit::verify(store, key, None, |_| {}).await.unwrap().unwrap();
+    assert!(head.seq >= 40);
+    let newest = after.revision.to_string();
+    for gate in [&first, &second] {
+        gate.until(|| gate.delivered()["revision"] == newest).await;
+    }
+    assert_eq!(first.delivered(), second.delivered());
+}
+
+/// A database that tells nobody of changes.
+struct Deaf(Arc<dyn Store>);
+
+#[async_trait]
+impl Store for Deaf {
+    async fn read(&self) -> Result<Box<dyn Transaction>, StoreError> {
+        self.0.read().await
+    }
+
+    async fn write(&self) -> Result<Box<dyn Transaction>, StoreError> {
+        self.0.write().await
+    }
+
+    async fn changed(&self) {
+        std::future::pending().await
+    }
+
+    async fn close(&self) {
+        self.0.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_arrives_also_when_its_notification_is_lost() {
+    let shared = Shared::new().await;
+    let first = shared.replica().await;
+    let deaf = |store| -> Arc<dyn Store> { Arc::new(Deaf(store)) };
+    let second = Gate::start_over(private_folder(), &shared.storage, deaf).await.unwrap();
+    let made = first.token(&first.admin, json!({"description": "x"})).await;
+    second.until(|| second.delivered_token(&id(&made)).is_some()).await;
+}
+
+#[tokio::test]
+async fn a_replica_with_another_audit_key_does_not_start() {
+    let shared = Shared::new().await;
+    let _first = shared.replica().await;
+    let refusal = async |storage: &Storage| {
+        let refused = Gate::start_with(private_folder(), storage).await;
+        refused.err().unwrap().to_string()
+    };
+    let other = shared.folder.path().join("other.key");
+    write_key(&other, &[8; 32]);
+    let with = |key: Option<&Path>| Storage { audit_key: key.map(Path::to_owned), ..shared.storage.clone() };
+    let said = refusal(&with(Some(&other))).await;
+    assert!(said.contains("that of the other servers"), "{said}");
+    let said = refusal(&with(None)).await;
+    assert!(said.contains("is missing") && said.contains("--audit-key-file"), "{said}");
+    let said = refusal(&with(Some(&shared.folder.path().join("none")))).await;
+    assert!(said.contains("head -c 32 /dev/urandom"), "{said}");
+    write_key(&other, &[7; 31]);
+    let said = refusal(&with(Some(&other))).await;
+    assert!(said.contains("32 bytes"), "{said}");
+    write_key(&other, format!("{}\n", "07".repeat(32)).as_bytes());
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o604)).unwrap();
+    let said = refusal(&with(Some(&other))).await;
+    assert!(said.contains("chmod o-rwx"), "{said}");
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o640)).unwrap();
+    // The same key, written in hex.
+    Gate::start_with(private_folder(), &with(Some(&other))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_went_back_gets_a_new_epoch_while_its_replicas_run() {
+    let shared = Shared::new().await;
+    let (first, second) = (shared.replica().await, shared.replica().await);
+    let before = first.version().await;
+    // A standby that lacked the last changes has taken over: nothing but the revision tells.
+    first.token(&first.admin, json!({"description": "x"})).await;
+    Postgres::sql(&shared.url, "UPDATE meta SET revision = revision - 1").await;
+    first.until_epoch_leaves(&before.epoch).await;
+    let after = first.version().await;
+    for gate in [&first, &second] {
+        gate.until(|| gate.delivered()["epoch"] == after.epoch).await;
+    }
+    assert_eq!(first.version().await, after, "one epoch, whoever was first to see it");
+}
+
+#[tokio::test]
+async fn a_database_that_went_back_gets_a_new_epoch_at_the_next_start() {
+    let shared = Shared::new().await;
+    let gate = shared.replica().await;
+    let old = gate.version().await;
+    gate.token(&gate.admin, json!({"description": "x"})).await;
+    let folder = gate.crash().await;
+    Postgres::sql(&shared.url, "UPDATE meta SET revision = revision - 1").await;
+    let gate = shared.replica_in(folder).await;
+    let new = gate.version().await;
+    assert_ne!(new.epoch, old.epoch, "behind what this server has delivered");
+
+    // Put back to the time of an epoch that proxies have left.
+    let folder = gate.crash().await;
+    let back = format!("UPDATE meta SET epoch = '{}', revision = 1000", old.epoch);
+    Postgres::sql(&shared.url, &back).await;
+    let gate = shared.replica_in(folder).await;
+    assert!(![&old.epoch, &new.epoch].contains(&&gate.version().await.epoch));
+}
+
+#[tokio::test]
+async fn a_change_after_a_failover_is_in_a_new_epoch_and_delivered() {
+    let shared = Shared::new().await;
+    let gate = shared.replica().await;
+    let before = gate.version().await;
+    let made = gate.token(&gate.admin, json!({"description": "x"})).await;
+    shared.server.recover();
+    // The first calls may still meet sessions that are gone.
+    gate.until_it_answers().await;
+    gate.delete(&format!("/tokens/{}", id(&made)), &gate.admin).await.ok(204);
+    let after = gate.version().await;
+    assert_ne!(after.epoch, before.epoch);
+    gate.until(|| gate.delivered()["epoch"] == after.epoch).await;
+    gate.caught_up().await;
+    assert!(gate.delivered_token(&id(&made)).is_none());
+}
