@@ -2,8 +2,11 @@
 //!
 //! A list of numbers that rise has none twice. If the numbers of all ids are those of such a list, no id stands twice.
 //! Whether they are is told by a sum over each side, of what a keyed function makes of the numbers: two sides that
-//! differ have the same sum in one case of 2^64, and who does not know the key cannot look for it. So ids are gone
-//! through in the order in which they lie, where a set of them would be a miss of every cache for each.
+//! differ by mistake have the same sum in about one case of 2^64. So ids are gone through in the order in which they lie,
+//! where a set of them would be a miss of every cache for each.
+//!
+//! The function is quick and no more: whoever writes configurations can look for sides that differ and have one sum under
+//! one key in some hundred thousand, and so bring an id in twice. The same writer could as well give a token to anybody.
 
 use twox_hash::XxHash64;
 
