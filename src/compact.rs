@@ -5,7 +5,7 @@
 //! these by the SHA-256 of its bytes; a worker that has a part of that name does not read it again. So a push costs what
 //! it changes, whoever made it and whatever was pushed before: nothing in the encoding refers to an earlier one.
 //!
-//! The lists of ids prove that no id stands twice: they rise, and whether they are the tokens' is told by a sum.
+//! The lists of ids show that no id stands twice by mistake: they rise, and whether they are the tokens' is told by a sum.
 //!
 //! The names are not computed while a configuration is loaded (`gatepass snapshot inspect` does): they are for telling
 //! chunks apart, and whoever writes a configuration could as well write other tokens. Bytes that were damaged on their
@@ -28,7 +28,7 @@ pub use load::Held;
 pub(crate) use load::Manifest;
 
 /// SHA-256 of the bytes of a chunk or of a list of ids, by which a configuration names what it shares with the one before.
-pub type ChunkName = [u8; 32];
+pub type PartName = [u8; 32];
 
 /// What a compact configuration begins with. No JSON does.
 pub const MAGIC: [u8; 8] = *b"GATEPASS";
@@ -85,7 +85,7 @@ pub fn decode(bytes: &[u8]) -> Result<PluginConfiguration, ConfigError> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NamedPart<'b> {
     /// What the list calls it.
-    pub name: ChunkName,
+    pub name: PartName,
     /// How many tokens the list says are in it.
     pub tokens: u32,
     /// The chunk itself.

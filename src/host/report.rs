@@ -100,7 +100,9 @@ fn send(gate: &Gate, policy: Option<&Policy>, now: u64) {
     match abi::call(&report.cluster, &headers, &body, timeout) {
         Ok(call) => gate.reporter.borrow_mut().call = Some(call),
         Err(Failed(status)) => {
-            let said = format!("the cluster {} cannot be called (status {status})", report.cluster);
+            // One line, whatever the name.
+            let cluster = report.cluster.escape_default();
+            let said = format!("the cluster \"{cluster}\" cannot be called (status {status})");
             answered(gate, None, &said);
         }
     }
