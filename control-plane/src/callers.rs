@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::domain::authority::{self, Owner, Principal};
 use crate::domain::settings::Settings;
 use crate::domain::token::{State, Token};
+use crate::domain::user::Role;
 use crate::error::{Error, Unauthenticated};
 use crate::store::Transaction;
 
@@ -23,23 +24,45 @@ pub struct Presented {
     pub address: Option<IpAddr>,
 }
 
+/// The person who calls.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The person's id in the database.
+    pub id: i64,
+    /// The name.
+    pub name: String,
+    /// The role.
+    pub role: Role,
+}
+
 /// A caller whose credentials held when they were looked at.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The token in use, with its owner.
-    pub token: Token,
+    /// Who it is.
+    pub user: Person,
+    /// By what.
+    means: Means,
     /// What was presented, to be looked at again in the transaction of a change.
     pub presented: Presented,
+}
+
+/// By what a person calls.
+#[derive(Clone, Debug)]
+enum Means {
+    Token(Box<Token>),
 }
 
 impl Caller {
     /// The caller as authority sees it.
     pub fn principal(&self) -> Principal {
-        Principal {
-            user_id: self.token.owner_id,
-            role: self.token.owner_role,
-            may_manage: self.token.control_plane,
-        }
+        let Means::Token(token) = &self.means;
+        Principal { user_id: self.user.id, role: self.user.role, may_manage: token.control_plane }
+    }
+
+    /// The token in use; `None` for somebody who is signed in.
+    pub fn token(&self) -> Option<&Token> {
+        let Means::Token(token) = &self.means;
+        Some(token)
     }
 }
 
@@ -80,7 +103,8 @@ pub async fn verify(
 ) -> Result<Caller, Error> {
     let token = tx.token_by_digest(&presented.digest).await?.ok_or(Unauthenticated::Unknown)?;
     check(&token, settings, &presented, now.as_second())?;
-    Ok(Caller { token, presented })
+    let user = Person { id: token.owner_id, name: token.owner.clone(), role: token.owner_role };
+    Ok(Caller { user, means: Means::Token(Box::new(token)), presented })
 }
 
 fn check(token: &Token, settings: &Settings, presented: &Presented, now: i64) -> Result<(), Unauthenticated> {

@@ -61,8 +61,8 @@ impl<'a> Change<'a> {
         let now = context.clock.now();
         let caller = callers::verify(tx.as_mut(), &settings.settings, caller.presented.clone(), now).await?;
         let actor = Actor {
-            name: caller.token.owner.clone(),
-            token_id: Some(caller.token.id.clone()),
+            name: caller.user.name.clone(),
+            token_id: caller.token().map(|token| token.id.clone()),
             ip: caller.presented.address.map(|ip| ip.to_canonical().to_string()),
         };
         Ok((

@@ -60,7 +60,7 @@ pub async fn list(context: &Context, caller: &Caller, wish: ListWish) -> Result<
         Reach::All => {}
     }
     match wish.user {
-        Some(name) if name == caller.token.owner => filter.owner_id = Some(who.user_id),
+        Some(name) if name == caller.user.name => filter.owner_id = Some(who.user_id),
         Some(name) => {
             authority::acts_for_others(who)?;
             let owner = tx.user(&name).await?.ok_or(Error::NotFound("user"))?;
@@ -116,7 +116,7 @@ pub async fn revoke_all(
     user: &str,
 ) -> Result<(usize, Option<Committed>), Error> {
     let (mut change, caller) = Change::by(context, caller).await?;
-    if user != caller.token.owner {
+    if user != caller.user.name {
         authority::acts_for_others(caller.principal())?;
     }
     let owner = change.tx.user(user).await?.ok_or(Error::NotFound("user"))?;

@@ -48,11 +48,11 @@ pub(super) async fn limited(State(api): State<Api>, request: Request, next: Next
         Err(problem) => return problem.into_response(),
     };
     let now = api.context.clock.now().as_microsecond();
-    if let Err(seconds) = api.creations.take(caller.token.owner_id, now) {
+    if let Err(seconds) = api.creations.take(caller.user.id, now) {
         return too_many(seconds);
     }
     let key = match once::key(&parts.headers) {
-        Ok(key) => key.map(|text| Key::of_token(&caller.token.id, &text)),
+        Ok(key) => key.zip(caller.token()).map(|(text, token)| Key::of_token(&token.id, &text)),
         Err(problem) => return problem.into_response(),
     };
     parts.extensions.insert(caller);

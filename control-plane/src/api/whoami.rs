@@ -9,10 +9,11 @@ use crate::callers::Caller;
 use crate::tokens::TokenView;
 
 pub(super) async fn whoami(State(api): State<Api>, caller: Caller) -> Json<Value> {
-    let token = TokenView::new(&caller.token, api.context.clock.now().as_second());
+    let now = api.context.clock.now().as_second();
+    let token = caller.token().map(|token| TokenView::new(token, now));
     Json(json!({
-        "user": caller.token.owner,
-        "role": caller.token.owner_role,
+        "user": caller.user.name,
+        "role": caller.user.role,
         "ip": caller.presented.address,
         "token": token,
     }))

@@ -121,7 +121,8 @@ pub async fn preview(
     let refusals = refusals::of(tx.as_mut(), &new, now).await?;
     let old = &stored.settings;
     let judge = Judge { old, new: &new, now: now.as_second() };
-    let tokens = Tokens::count(tx.as_mut(), judge, applies_bound, &caller.token.id).await?;
+    let own = caller.token().map(|token| token.id.as_str());
+    let tokens = Tokens::count(tx.as_mut(), judge, applies_bound, own).await?;
     let (before, after) = differences(old, &new);
     Ok(Preview {
         version: stored.version,
@@ -173,7 +174,7 @@ impl Tokens {
         tx: &mut dyn Transaction,
         judge: Judge<'_>,
         applies_bound: bool,
-        own: &str,
+        own: Option<&str>,
     ) -> Result<Self, Error> {
         let mut found = Self::default();
         let mut pages = Pages::new(judge.now);
@@ -185,7 +186,7 @@ impl Tokens {
         Ok(found)
     }
 
-    fn add(&mut self, token: &Token, judge: Judge<'_>, applies_bound: bool, own: &str) {
+    fn add(&mut self, token: &Token, judge: Judge<'_>, applies_bound: bool, own: Option<&str>) {
         let effect = judge.effect(token);
         let cut = effect.cut_to.filter(|_| applies_bound);
         let shown = || TokenSummary {
@@ -195,7 +196,7 @@ impl Tokens {
             created_at: rfc3339(token.created_at),
             expires_at: token.expires_at.map(rfc3339),
             new_expires_at: cut.or(token.expires_at).map(rfc3339),
-            yours: token.id == own,
+            yours: Some(token.id.as_str()) == own,
         };
         self.beyond = self.beyond.saturating_add(u64::from(effect.cut_to.is_some()));
         let groups = [

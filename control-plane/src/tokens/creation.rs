@@ -90,8 +90,8 @@ pub async fn create(context: &Context, caller: &Caller, wish: NewToken) -> Resul
 }
 
 async fn owner_of_new(change: &mut Change<'_>, caller: &Caller, user: Option<&str>) -> Result<User, Error> {
-    let name = user.unwrap_or(&caller.token.owner);
-    if name != caller.token.owner {
+    let name = user.unwrap_or(&caller.user.name);
+    if name != caller.user.name {
         authority::acts_for_others(caller.principal())?;
     }
     let Some(owner) = change.tx.user(name).await? else {
@@ -113,10 +113,10 @@ struct Limits {
 /// manage, for whomever: with that one the way back to its own owner would be open.
 fn limits(caller: &Caller, owner: &User, wish: &NewToken) -> Result<Limits, Denial> {
     let (scope, allowed_ips) = (wish.scope.clone(), wish.allowed_ips.clone());
-    if owner.id != caller.token.owner_id && !wish.control_plane {
+    let bound = caller.token().filter(|_| owner.id == caller.user.id || wish.control_plane);
+    let Some(own) = bound else {
         return Ok(Limits { scope, allowed_ips: allowed_ips.unwrap_or_default() });
-    }
-    let own = &caller.token;
+    };
     let scope = scope.or_else(|| own.scope.clone());
     // Two scopes are not compared rule by rule: only the same one is known not to be wider.
     if own.scope.is_some() && scope != own.scope {
