@@ -68,9 +68,17 @@ pub struct Config {
 /// Where a server listens.
 pub struct Listeners {
     /// REST.
-    pub rest: TcpListener,
+    pub rest: RestListener,
     /// What Envoy calls; nothing if absent.
     pub dataplane: Option<DataplaneListener>,
+}
+
+/// Where REST answers.
+pub struct RestListener {
+    /// Its socket.
+    pub tcp: TcpListener,
+    /// Clear text or TLS.
+    pub transport: Transport,
 }
 
 /// Where proxies report, and who may.
@@ -204,10 +212,11 @@ impl Server {
     }
 }
 
-async fn serve_rest(listener: TcpListener, api: Api, stop: impl Future<Output = ()>) {
-    let proxies = Arc::clone(&api.proxies);
-    let known = |peer| proxies.admits(peer);
-    connections::serve(listener, Transport::Clear, api::router(api), Limits::for_rest(), known, stop).await;
+async fn serve_rest(listener: RestListener, api: Api, stop: impl Future<Output = ()>) {
+    let RestListener { tcp, transport } = listener;
+    let (proxies, encrypted) = (Arc::clone(&api.proxies), transport.is_encrypted());
+    let known = |peer| encrypted || proxies.admits(peer);
+    connections::serve(tcp, transport, api::router(api), Limits::for_rest(), known, stop).await;
 }
 
 async fn serve_dataplane(

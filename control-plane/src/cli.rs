@@ -7,11 +7,13 @@ mod prompt;
 pub mod render;
 pub mod run;
 pub mod serve;
+mod settings_file;
 pub mod snapshot;
 pub mod storage;
 pub mod user;
 
 use clap::builder::Resettable;
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// API tokens for anything behind Envoy.
@@ -43,9 +45,15 @@ enum Command {
 }
 
 impl Cli {
-    /// Reads the command line and the environment; ends the process, with a message, if they cannot be understood.
+    /// Reads the command line, the environment and the file of settings that they name; ends the process, with a message, if they cannot be understood.
     pub fn from_command_line() -> Self {
-        let matches = without_empty_variables(Self::command()).get_matches();
+        let command = without_empty_variables(Self::command());
+        let mut matches = command.clone().get_matches();
+        if let Some(path) = settings_file::named(&matches) {
+            let command = settings_file::apply(command, &matches, &path);
+            let wrong = |problem| Self::command().error(ErrorKind::InvalidValue, problem);
+            matches = command.unwrap_or_else(|problem| wrong(problem).exit()).get_matches();
+        }
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut Self::command()).exit())
     }
 

@@ -26,6 +26,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
+use crate::tls::Tls;
 use taken::Taken;
 
 /// Most connections to one listener at once, where the process may open enough files.
@@ -90,8 +91,19 @@ pub enum Transport {
     /// As they are.
     Clear,
     /// By TLS.
-    Tls(Arc<rustls::ServerConfig>),
+    Tls(Tls),
 }
+
+impl Transport {
+    /// Whether nobody on the way reads along.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+}
+
+/// In the extensions of a request that came by TLS.
+#[derive(Clone, Copy, Debug)]
+pub struct Encrypted;
 
 /// In the extensions of a request whose connection has shown a client certificate. The handshake has verified it, or
 /// there would be no request.
@@ -120,7 +132,8 @@ pub async fn serve(
                 // Strangers must not take the places of others.
                 let tasks = if stranger { &mut strangers } else { &mut open };
                 if !stranger || tasks.len() < limits.strangers {
-                    let peer = Peer { address: peer, certificate: None };
+                    let encrypted = transport.is_encrypted().then_some(Encrypted);
+                    let peer = Peer { address: peer, encrypted, certificate: None };
                     tasks.spawn(converse(stream, transport.clone(), peer, router.clone(), limits, stopping.clone()));
                 }
             }
@@ -139,6 +152,7 @@ pub async fn serve(
 #[derive(Clone, Copy)]
 struct Peer {
     address: SocketAddr,
+    encrypted: Option<Encrypted>,
     certificate: Option<ClientCertificate>,
 }
 
@@ -153,7 +167,7 @@ async fn converse(
 ) {
     let config = match transport {
         Transport::Clear => return talk(stream, peer, router, limits, stopping).await,
-        Transport::Tls(config) => config,
+        Transport::Tls(tls) => tls.config(),
     };
     let handshake = tokio::select! {
         done = timeout(limits.header_time, TlsAcceptor::from(config).accept(stream)) => done,
@@ -202,6 +216,9 @@ async fn answer(
     counted: UnderWay,
 ) -> Result<Response, Infallible> {
     request.extensions_mut().insert(ConnectInfo(peer.address));
+    if let Some(encrypted) = peer.encrypted {
+        request.extensions_mut().insert(encrypted);
+    }
     if let Some(certificate) = peer.certificate {
         request.extensions_mut().insert(certificate);
     }

@@ -2,7 +2,6 @@
 
 pub mod access;
 mod check;
-pub mod tls;
 mod wire;
 
 use std::time::Duration;

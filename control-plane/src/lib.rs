@@ -33,6 +33,7 @@ pub mod settings;
 pub mod signal;
 pub mod snapshot;
 pub mod store;
+pub mod tls;
 pub mod tokens;
 pub mod usage;
 pub mod users;

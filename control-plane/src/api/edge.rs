@@ -11,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::Api;
 use super::extract::BODY;
+use crate::connections::Encrypted;
 use crate::http::observe::{Weight, catch_panics, observed};
 use crate::http::problem::Problem;
 
@@ -77,12 +78,12 @@ async fn every_request(State(api): State<Api>, request: Request, next: Next) -> 
 /// The answer to a stranger, who got here past the proxy that ends TLS. What such a request carries has crossed a network
 /// in clear: it is not looked at.
 fn refuse_clear_text(api: &Api, request: &Request) -> Option<Response> {
+    let encrypted = request.extensions().get::<Encrypted>().is_some();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    if peer.is_some_and(|ConnectInfo(peer)| api.proxies.admits(peer.ip())) {
+    if encrypted || peer.is_some_and(|ConnectInfo(peer)| api.proxies.admits(peer.ip())) {
         return None;
     }
-    let detail =
-        "this server takes requests by TLS only, through its proxy; a proxy is named with --trusted-proxy";
+    let detail = "this server takes requests by TLS only, its own or that of its proxy; a proxy is named with --trusted-proxy";
     let mut response = Problem::new(StatusCode::FORBIDDEN, "tls_required", detail).into_response();
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     Some(response)

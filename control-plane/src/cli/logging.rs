@@ -1,6 +1,7 @@
 //! The log: JSON lines on standard error.
 
 use std::io::IsTerminal as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
@@ -39,15 +40,59 @@ impl From<Level> for LevelFilter {
     }
 }
 
-/// Starts the log. A terminal gets plain lines, everything else JSON.
-pub fn init(level: Level) {
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Plain lines for a terminal, JSON for everything else.
+    #[default]
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// Plain lines.
+    Text,
+}
+
+impl Format {
+    fn is_json(self) -> bool {
+        self == Self::Json || self == Self::Auto && !std::io::stderr().is_terminal()
+    }
+}
+
+/// An error that the log has told.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Told(String);
+
+/// Tells `error` as the last line of the log, so that who reads JSON gets nothing else. A plain log leaves it to the program's
+/// end.
+pub fn told(error: anyhow::Error) -> anyhow::Error {
+    if !IS_JSON.load(Ordering::Relaxed) {
+        return error;
+    }
+    let text = super::sentence(&error);
+    tracing::error!(error = text, "ended");
+    Told(text).into()
+}
+
+/// Whether the log of this process is JSON.
+static IS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Starts the log. What panics tells it there as well: a second kind of line would break what reads JSON.
+pub fn init(level: Level, format: Format) {
+    IS_JSON.store(format.is_json(), Ordering::Relaxed);
+    if format.is_json() {
+        std::panic::set_hook(Box::new(|panic| {
+            let at = panic.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(at, "panicked: {}", panic.payload_as_str().unwrap_or_default());
+        }));
+    }
     let lines = layer().with_writer(std::io::stderr);
     // It would tell of a line that cannot be written on standard error, which panics if that is what cannot be written.
     let lines = lines.log_internal_errors(false);
-    let lines = if std::io::stderr().is_terminal() {
-        lines.with_filter(filter(level)).boxed()
-    } else {
+    let lines = if format.is_json() {
         lines.json().with_span_list(false).with_filter(filter(level)).boxed()
+    } else {
+        lines.with_filter(filter(level)).boxed()
     };
     // A second start of the log in one process keeps the first.
     let _ = tracing_subscriber::registry().with(lines).try_init();

@@ -72,7 +72,10 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     if let Some(parent) = args.become_envoy_of {
         return child::become_envoy(parent, &envoy, &args.envoy_arguments);
     }
-    logging::init(args.serve.log);
+    if args.serve.check {
+        return serve::check_and_say(&args.serve);
+    }
+    logging::init(args.serve.log, args.serve.log_format);
     let mut stop = StopSignals::new()?;
     let template = read_template(&args.envoy_config)?;
     ports::check(&needed_ports(&args))?;
@@ -188,6 +191,7 @@ fn greet(args: &RunArgs, ready: &Ready) {
     let running = greeting::Running {
         program: Path::new(&program),
         control_plane: ready.address,
+        control_plane_tls: ready.tls,
         http_port: args.http_port,
         https_port: args.https_port,
         admin_port: args.admin_port,

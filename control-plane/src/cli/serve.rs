@@ -1,6 +1,7 @@
 //! `gatepass serve`.
 
 mod dataplane;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,15 +12,17 @@ use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::logging::{self, Level};
+use super::logging::{self, Format, Level};
+use super::output;
 use super::storage::StorageArgs;
 use crate::api::{AllowedHosts, TrustedProxies};
-use crate::app::{self, Config, DataplaneListener, Listeners, Server};
+use crate::app::{self, Config, DataplaneListener, Listeners, RestListener, Server};
 use crate::connections::Transport;
 use crate::data_folder::DataFolder;
 use crate::random::SystemRandom;
 use crate::report_key::ReportKey;
 pub use dataplane::DataplaneArgs;
+pub use tls::TlsArgs;
 
 /// What `gatepass serve` takes.
 #[derive(Clone, Debug, Args)]
@@ -30,6 +33,9 @@ pub struct ServeArgs {
     /// Address and port of REST
     #[arg(long, env = "GATEPASS_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
+    /// TLS of REST.
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// Further host names under which REST answers, besides localhost and the listening address
     #[arg(long = "public-host", env = "GATEPASS_PUBLIC_HOSTS", value_delimiter = ',', value_name = "HOST,…",
           value_parser = parse_host)]
@@ -62,6 +68,19 @@ pub struct ServeArgs {
     /// Where and how proxies report.
     #[command(flatten)]
     pub dataplane: DataplaneArgs,
+    /// Say whether this can be started, by exit code 0 or a sentence, and end: files and folders are looked at, nothing is
+    /// made or opened
+    #[arg(long)]
+    pub check: bool,
+    /// Form of the log: `auto` is plain lines for a terminal and JSON for everything else
+    #[arg(
+        long,
+        env = "GATEPASS_LOG_FORMAT",
+        default_value = "auto",
+        value_name = "FORMAT",
+        ignore_case = true
+    )]
+    pub log_format: Format,
     /// Level of the log
     #[arg(
         long,
@@ -79,6 +98,8 @@ pub struct ServeArgs {
 pub struct Ready {
     /// Where REST listens.
     pub address: SocketAddr,
+    /// Whether it speaks TLS there.
+    pub tls: bool,
     /// Where proxies report, if they do.
     pub dataplane: Option<SocketAddr>,
     /// The key with which they report, unless a certificate takes its place.
@@ -96,7 +117,14 @@ pub struct Ready {
 /// # Errors
 /// A sentence that says what to do.
 pub async fn execute(args: ServeArgs) -> anyhow::Result<()> {
-    logging::init(args.log);
+    if args.check {
+        return check_and_say(&args);
+    }
+    logging::init(args.log, args.log_format);
+    start(args).await.map_err(logging::told)
+}
+
+async fn start(args: ServeArgs) -> anyhow::Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let shutdown = async move {
         tokio::select! {
@@ -107,7 +135,7 @@ pub async fn execute(args: ServeArgs) -> anyhow::Result<()> {
     };
     let ready = |ready: Ready| {
         let dataplane = ready.dataplane.map(tracing::field::display);
-        tracing::info!(address = %ready.address, dataplane, "ready");
+        tracing::info!(address = %ready.address, tls = ready.tls, dataplane, "ready");
     };
     serve(args, ready, shutdown).await
 }
@@ -121,7 +149,7 @@ pub async fn serve(
     ready: impl FnOnce(Ready),
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
-    refuse_open_listener(&args)?;
+    let rest = rest_transport(&args)?;
     let reports = &args.dataplane;
     let transport = reports.usage_reports.then(|| reports.transport()).transpose()?;
     let module = module(&args.module)?;
@@ -133,7 +161,7 @@ pub async fn serve(
         Some(transport) => listen_for_reports(reports, transport, &folder).await?,
         None => (None, None),
     };
-    let storage = args.storage.storage();
+    let storage = args.storage.storage()?;
     let data_dir = folder.path().to_owned();
     let default_file = || data_dir.join("envoy").join("gatepass.ecds.pb");
     let ecds_file = args.ecds_file.map_or_else(|| Ok(default_file()), std::path::absolute)?;
@@ -153,8 +181,10 @@ pub async fn serve(
     };
     let server = Server::set_up(app::open_for_server(folder, &storage).await?, config, lock).await?;
     let reports = dataplane.as_ref().map(|dataplane| dataplane.tcp.local_addr()).transpose()?;
-    ready(Ready { address, dataplane: reports, report_key, data_dir, ecds_file, module });
-    server.run(Listeners { rest: listener, dataplane }, shutdown).await;
+    let tls = rest.is_encrypted();
+    ready(Ready { address, tls, dataplane: reports, report_key, data_dir, ecds_file, module });
+    let rest = RestListener { tcp: listener, transport: rest };
+    server.run(Listeners { rest, dataplane }, shutdown).await;
     Ok(())
 }
 
@@ -168,16 +198,48 @@ async fn listen_for_reports(
     Ok((Some(DataplaneListener { tcp, transport, access }), key))
 }
 
-/// Tokens must not cross a network in clear.
-fn refuse_open_listener(args: &ServeArgs) -> anyhow::Result<()> {
+/// Does what `--check` asks for.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub(super) fn check_and_say(args: &ServeArgs) -> anyhow::Result<()> {
+    check(args)?;
+    Ok(output::print("This can be started.\n")?)
+}
+
+/// Looks at all that can be looked at without making or opening anything.
+fn check(args: &ServeArgs) -> anyhow::Result<()> {
+    rest_transport(args)?;
+    if args.dataplane.usage_reports {
+        args.dataplane.transport()?;
+    }
+    module(&args.module)?;
+    if let Some(database) = args.storage.storage()?.database {
+        database.server()?;
+    }
+    if let Some(file) = &args.storage.audit_key_file {
+        crate::audit::read_key(file)?;
+    }
+    if args.storage.data_dir.exists() {
+        DataFolder::open(&args.storage.data_dir)?;
+    }
+    Ok(())
+}
+
+/// TLS, or clear text where tokens cross no network in it.
+fn rest_transport(args: &ServeArgs) -> anyhow::Result<Transport> {
+    if let Some(tls) = args.tls.tls()? {
+        return Ok(Transport::Tls(tls));
+    }
     if !args.listen.ip().is_loopback() && args.trusted_proxies.is_empty() {
         bail!(
-            "{} is not a loopback address, and REST has no TLS of its own: listen on 127.0.0.1, or put a proxy that \
-             ends TLS in front and name its addresses with --trusted-proxy",
+            "{} is not a loopback address, and tokens must not cross a network in clear: give --tls-certificate and \
+             --tls-key, listen on 127.0.0.1, or put a proxy that ends TLS in front and name its addresses with \
+             --trusted-proxy",
             args.listen
         );
     }
-    Ok(())
+    Ok(Transport::Clear)
 }
 
 fn module(path: &Path) -> anyhow::Result<PathBuf> {

@@ -43,7 +43,7 @@ pub struct UserArgs {
 /// A sentence for the person at the terminal.
 pub async fn execute(command: UserCommand) -> anyhow::Result<()> {
     let (UserCommand::SetPassword(args) | UserCommand::Recover(args)) = &command;
-    logging::init(args.log);
+    logging::init(args.log, logging::Format::Auto);
     let context = args.storage.open().await?;
     let nobody = |error| match error {
         Error::NotFound(_) => {

@@ -188,7 +188,7 @@ async fn start_tls(limits: Limits) -> Running {
     let config = rustls::ServerConfig::builder_with_provider(provider);
     let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
     let config = config.with_single_cert(vec![made.cert.der().clone()], key).unwrap();
-    start_with(Transport::Tls(Arc::new(config)), limits, |_| true).await
+    start_with(Transport::Tls(Tls::fixed(config)), limits, |_| true).await
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Which database a server works with: a file in the data folder, or the one that a URL names.
 
 use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -9,7 +11,7 @@ use url::{Host, Url};
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use super::{Store, StoreError};
-use crate::data_folder::DataFolder;
+use crate::data_folder::{DataFolder, read_private};
 
 /// Opens the database: the one that `url` names, by its scheme, or without one the file in `folder`.
 ///
@@ -55,13 +57,43 @@ impl DatabaseUrl {
         Self(text.into())
     }
 
+    /// The one line of the file at `path`.
+    ///
+    /// # Errors
+    /// It cannot be read, or every user of the machine can read it.
+    pub fn in_file(path: &Path) -> Result<Self, StoreError> {
+        let unusable = |problem: String| StoreError::Unusable {
+            place: format!("whose URL is in {}", path.display()),
+            problem,
+        };
+        let bytes = read_private(path).map_err(|error| unusable(error.to_string()))?;
+        let bytes = bytes.ok_or_else(|| unusable("there is no such file".to_owned()))?;
+        // A group may read it: that is how secrets are mounted.
+        if path.metadata().is_ok_and(|metadata| metadata.mode() & 0o007 != 0) {
+            let shown = path.display();
+            return Err(unusable(format!(
+                "every user of this machine can read the file: run `chmod o-rwx {shown}`"
+            )));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| unusable("the file holds no text".to_owned()))?;
+        Ok(Self(text.trim_ascii_end().to_owned()))
+    }
+
+    /// Whether it holds a password, or may hold one since it cannot be read.
+    pub fn holds_secret(&self) -> bool {
+        let Ok(url) = Url::parse(&self.0) else { return true };
+        check(&url).is_err()
+            || url.password().is_some()
+            || url.query_pairs().any(|(name, _)| name == "password")
+    }
+
     /// The PostgreSQL that the URL names.
     ///
     /// # Errors
     /// What is wrong with the URL, without repeating any of it: a password that was not escaped may be anywhere in it.
     pub fn server(&self) -> Result<Server, StoreError> {
         let wrong = |problem: String| StoreError::Unusable {
-            place: "that --database-url or GATEPASS_DATABASE_URL names".to_owned(),
+            place: "that --database-url, GATEPASS_DATABASE_URL or --database-url-file names".to_owned(),
             problem,
         };
         let url = Url::parse(&self.0).map_err(|error| wrong(format!("the URL has an {error}. {FORM}")))?;

@@ -1,75 +1,23 @@
 //! TLS where proxies report, with and without client certificates.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use gatepass_control_plane::connections::Transport;
 use gatepass_control_plane::dataplane::USAGE_PATH;
 use gatepass_control_plane::dataplane::access::Access;
-use gatepass_control_plane::dataplane::tls::TlsFiles;
 use gatepass_control_plane::random::SystemRandom;
 use gatepass_control_plane::report_key::ReportKey;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use gatepass_control_plane::tls::{Flags, Tls, TlsFiles};
+use rustls::pki_types::ServerName;
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
+use crate::certificates::{Authority, connector};
 use crate::reporter::{Listener, exchange, listen, report};
 use crate::support::{Gate, Reply};
-
-/// A certificate authority in a folder of files.
-struct Authority {
-    folder: PathBuf,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new(folder: &Path, name: &str) -> Self {
-        let folder = folder.join(name);
-        std::fs::create_dir(&folder).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new([]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        std::fs::write(folder.join("ca.crt"), params.self_signed(&key).unwrap().pem()).unwrap();
-        Self { folder, issuer: Issuer::new(params, key) }
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    /// Writes `NAME.crt` and `NAME.key`, valid for `localhost` until `year`.
-    fn issue(&self, name: &str, year: i32) {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        params.not_before = rcgen::date_time_ymd(2000, 1, 1);
-        params.not_after = rcgen::date_time_ymd(year, 1, 1);
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        std::fs::write(self.file(&format!("{name}.crt")), certificate.pem()).unwrap();
-        std::fs::write(self.file(&format!("{name}.key")), key.serialize_pem()).unwrap();
-    }
-}
-
-/// A client that trusts `server`'s authority and presents `own` certificate, if any.
-fn connector(server: &Authority, own: Option<(&Authority, &str)>) -> TlsConnector {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(server.file("ca.crt")).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider);
-    let config = config.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
-    let config = match own {
-        None => config.with_no_client_auth(),
-        Some((authority, name)) => {
-            let certificate = CertificateDer::from_pem_file(authority.file(&format!("{name}.crt"))).unwrap();
-            let key = PrivateKeyDer::from_pem_file(authority.file(&format!("{name}.key"))).unwrap();
-            config.with_client_auth_cert(vec![certificate], key).unwrap()
-        }
-    };
-    TlsConnector::from(Arc::new(config))
-}
 
 async fn post(
     listener: &Listener,
@@ -83,7 +31,12 @@ async fn post(
 }
 
 fn files(server: &Authority, client_ca: Option<PathBuf>) -> TlsFiles {
-    TlsFiles { certificate: server.file("server.crt"), key: server.file("server.key"), client_ca }
+    TlsFiles {
+        certificate: server.file("server.crt"),
+        key: server.file("server.key"),
+        client_ca,
+        flags: Flags::DATAPLANE,
+    }
 }
 
 #[tokio::test]
@@ -96,7 +49,7 @@ async fn a_certificate_of_the_authority_takes_the_keys_place_and_no_other_does()
     ours.issue("expired", 2001);
     others.issue("proxy", 2999);
     let config = files(&ours, Some(ours.file("ca.crt"))).load().unwrap();
-    let listener = listen(&gate, Transport::Tls(Arc::new(config)), Access::ClientCertificate).await;
+    let listener = listen(&gate, Transport::Tls(Tls::fixed(config)), Access::ClientCertificate).await;
     let body = report(&gate, 1, 1, json!([])).await.to_string();
     let key = ReportKey::load_or_make(&gate.context.folder, &SystemRandom).unwrap();
     let bearer = format!("Bearer {}", key.expose());
@@ -129,7 +82,7 @@ async fn by_tls_alone_the_key_is_still_needed() {
     ours.issue("proxy", 2999);
     let key = ReportKey::load_or_make(&gate.context.folder, &SystemRandom).unwrap();
     let config = files(&ours, None).load().unwrap();
-    let listener = listen(&gate, Transport::Tls(Arc::new(config)), Access::Key(key.digest())).await;
+    let listener = listen(&gate, Transport::Tls(Tls::fixed(config)), Access::Key(key.digest())).await;
     let body = report(&gate, 1, 1, json!([])).await.to_string();
     let bearer = format!("Bearer {}", key.expose());
     for own in [None, Some((&ours, "proxy"))] {
@@ -152,7 +105,7 @@ async fn where_a_certificate_is_wanted_a_listener_that_asks_for_none_lets_nobody
     let stream = TcpStream::connect(clear.address).await.unwrap();
     let reply = exchange(stream, "POST", USAGE_PATH, &[], body.as_bytes()).await.unwrap();
     reply.refused(401, "certificate_missing");
-    let tls = Transport::Tls(Arc::new(files(&ours, None).load().unwrap()));
+    let tls = Transport::Tls(Tls::fixed(files(&ours, None).load().unwrap()));
     let tls = listen(&gate, tls, Access::ClientCertificate).await;
     let reply = post(&tls, connector(&ours, Some((&ours, "proxy"))), &[], &body).await.unwrap();
     reply.refused(401, "certificate_missing");
@@ -181,4 +134,47 @@ async fn files_that_do_not_do_are_named_with_their_flag() {
         let said = wrong.load().unwrap_err().to_string();
         assert!(said.contains(flag), "{said}");
     }
+}
+
+/// The certificate that a new connection is shown.
+async fn shown(listener: &Listener, connector: &TlsConnector) -> (TlsStream<TcpStream>, Vec<u8>) {
+    let stream = TcpStream::connect(listener.address).await.unwrap();
+    let stream = connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap();
+    let certificate = stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
+    (stream, certificate)
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_to_new_connections_and_those_that_are_open_go_on() {
+    let gate = Gate::start().await;
+    let ours = Authority::new(gate.folder.path(), "ours");
+    ours.issue("server", 2999);
+    let tls = Tls::of_files(files(&ours, None), Duration::from_millis(1)).unwrap();
+    let key = ReportKey::load_or_make(&gate.context.folder, &SystemRandom).unwrap();
+    let listener = listen(&gate, Transport::Tls(tls), Access::Key(key.digest())).await;
+    let client = connector(&ours, None);
+    let (open, first) = shown(&listener, &client).await;
+
+    // What does not fit together replaces nothing. Each is there long enough to be looked at: a later one is taken.
+    std::fs::write(ours.file("server.key"), "no key").unwrap();
+    assert_eq!(shown(&listener, &client).await.1, first);
+    let mut last = first.clone();
+    for _ in 0..3 {
+        ours.issue("server", 2999);
+        let renewed = async {
+            loop {
+                let now = shown(&listener, &client).await.1;
+                if now != last {
+                    return now;
+                }
+            }
+        };
+        last = tokio::time::timeout(Duration::from_secs(30), renewed).await.unwrap();
+    }
+    assert_ne!(last, first);
+
+    let body = report(&gate, 1, 1, json!([])).await.to_string();
+    let bearer = format!("Bearer {}", key.expose());
+    let reply = exchange(open, "POST", USAGE_PATH, &[("authorization", &bearer)], body.as_bytes()).await;
+    reply.unwrap().ok(200);
 }

@@ -2,9 +2,10 @@ use std::net::IpAddr;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
+use gatepass_control_plane::connections::Encrypted;
 use serde_json::json;
 
-use crate::support::{Gate, Reply};
+use crate::support::{Gate, Reply, secret};
 
 async fn raw(
     gate: &Gate,
@@ -62,6 +63,22 @@ async fn strangers_are_not_served_in_clear() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn by_tls_of_its_own_everybody_is_served_and_only_a_stated_proxy_speaks_for_others() {
+    let gate = Gate::start().await;
+    let wish = json!({"description": "here", "allowed_ips": ["192.0.2.1"]});
+    let token = secret(&gate.token(&gate.admin, wish).await);
+    let from = async |peer: &str, forwarded: &str| {
+        let request = Request::builder().uri("/api/v1/whoami").header("host", "localhost");
+        let request = request.header("authorization", format!("Bearer {token}"));
+        let request = request.header("x-forwarded-for", forwarded).extension(Encrypted);
+        gate.send_from(peer.parse::<IpAddr>().unwrap(), request.body(Body::empty()).unwrap()).await
+    };
+    from("192.0.2.1", "198.51.100.7").await.ok(200);
+    from("198.51.100.7", "192.0.2.1").await.refused(401, "ip_not_allowed");
+    from("10.9.0.1", "192.0.2.1").await.ok(200);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod audit;
 mod audit_export;
 mod authority;
 mod bodies;
+mod certificates;
 mod creation;
 mod dataplane;
 mod dataplane_tls;

@@ -9,6 +9,8 @@ use std::path::Path;
 pub struct Running<'a> {
     /// The control plane.
     pub control_plane: SocketAddr,
+    /// Whether that speaks TLS.
+    pub control_plane_tls: bool,
     /// Envoy's plain port.
     pub http_port: u16,
     /// Envoy's TLS port.
@@ -25,8 +27,8 @@ pub struct Running<'a> {
 
 /// The text. Secrets are named by the files that hold them, never shown.
 pub fn text(running: &Running<'_>) -> String {
-    let Running { control_plane, http_port, https_port, admin_port, data_dir, program, protected_paths } =
-        *running;
+    let Running { http_port, https_port, admin_port, data_dir, program, protected_paths, .. } = *running;
+    let control_plane = url(running);
     let protected = match protected_paths {
         [all] if all == "/" => "everything".to_owned(),
         some => format!("{}   (everything else is open: setting protected_paths)", some.join(", ")),
@@ -39,7 +41,7 @@ pub fn text(running: &Running<'_>) -> String {
          \n  \
            the gate          http://127.0.0.1:{http_port}\n  \
            the gate by TLS   https://localhost:{https_port}   (certificate: {data}/envoy/tls.crt)\n  \
-           control plane     http://{control_plane}\n  \
+           control plane     {control_plane}\n  \
            Envoy's admin     http://127.0.0.1:{admin_port}\n  \
            data folder       {data}\n  \
            protected         {protected}\n"
@@ -69,16 +71,22 @@ pub fn text(running: &Running<'_>) -> String {
     text + &first_use(running, &shell_word(&token_file))
 }
 
+fn url(running: &Running<'_>) -> String {
+    let scheme = if running.control_plane_tls { "https" } else { "http" };
+    format!("{scheme}://{}", running.control_plane)
+}
+
 /// Commands for another shell in the same folder.
 fn first_use(running: &Running<'_>, token_file: &str) -> String {
-    let Running { control_plane, http_port, https_port, data_dir, .. } = *running;
+    let Running { http_port, https_port, data_dir, .. } = *running;
+    let control_plane = url(running);
     let certificate = shell_word(&data_dir.join("envoy/tls.crt"));
     format!(
         r#"
 To try it, in another shell:
 
   # A user, a token for them, and the token out of the reply
-  API=http://{control_plane}/api/v1
+  API={control_plane}/api/v1
   ADMIN="Authorization: Bearer $(cat {token_file})"
   JSON="Content-Type: application/json"
   curl -sS -w '\n' $API/users -H "$ADMIN" -H "$JSON" -d '{{"name": "fred", "role": "user"}}'
@@ -121,6 +129,7 @@ mod tests {
         let control_plane = "127.0.0.1:8080".parse().unwrap();
         let running = Running {
             control_plane,
+            control_plane_tls: false,
             http_port: 1,
             https_port: 2,
             admin_port: 3,

@@ -2,19 +2,19 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::bail;
 use clap::{ArgAction, Args};
 use gatepass::config::wire::{Integer, Report};
 
+use super::tls;
 use crate::connections::Transport;
 use crate::data_folder::DataFolder;
 use crate::dataplane::USAGE_PATH;
 use crate::dataplane::access::Access;
-use crate::dataplane::tls::TlsFiles;
 use crate::random::Random;
 use crate::report_key::ReportKey;
+use crate::tls::Flags;
 
 /// Where proxies report unless something else is stated.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
@@ -30,28 +30,13 @@ pub struct DataplaneArgs {
     #[arg(long, env = "GATEPASS_DATAPLANE_LISTEN", value_name = "ADDRESS:PORT")]
     pub dataplane_listen: Option<SocketAddr>,
     /// Certificate, in PEM, of the listener for proxies, which then speaks TLS
-    #[arg(
-        long,
-        env = "GATEPASS_DATAPLANE_TLS_CERTIFICATE",
-        value_name = "FILE",
-        requires = "dataplane_tls_key"
-    )]
+    #[arg(long, env = "GATEPASS_DATAPLANE_TLS_CERTIFICATE", value_name = "FILE")]
     pub dataplane_tls_certificate: Option<PathBuf>,
     /// Private key, in PEM, of that certificate
-    #[arg(
-        long,
-        env = "GATEPASS_DATAPLANE_TLS_KEY",
-        value_name = "FILE",
-        requires = "dataplane_tls_certificate"
-    )]
+    #[arg(long, env = "GATEPASS_DATAPLANE_TLS_KEY", value_name = "FILE")]
     pub dataplane_tls_key: Option<PathBuf>,
     /// Authorities, in PEM, whose client certificates are demanded of proxies in place of the report key
-    #[arg(
-        long,
-        env = "GATEPASS_DATAPLANE_CLIENT_CA",
-        value_name = "FILE",
-        requires = "dataplane_tls_certificate"
-    )]
+    #[arg(long, env = "GATEPASS_DATAPLANE_CLIENT_CA", value_name = "FILE")]
     pub dataplane_client_ca: Option<PathBuf>,
     /// Milliseconds between a worker's reports
     #[arg(long, env = "GATEPASS_REPORT_INTERVAL_MS", default_value_t = 10_000, value_name = "MILLISECONDS",
@@ -77,10 +62,10 @@ impl DataplaneArgs {
     /// # Errors
     /// The report key would cross a network in clear, or TLS cannot be set up.
     pub fn transport(&self) -> anyhow::Result<Transport> {
-        if let (Some(certificate), Some(key)) = (&self.dataplane_tls_certificate, &self.dataplane_tls_key) {
-            let (certificate, key) = (certificate.clone(), key.clone());
-            let files = TlsFiles { certificate, key, client_ca: self.dataplane_client_ca.clone() };
-            return Ok(Transport::Tls(Arc::new(files.load()?)));
+        let (certificate, key) = (self.dataplane_tls_certificate.as_ref(), self.dataplane_tls_key.as_ref());
+        let tls = tls::of(Flags::DATAPLANE, certificate, key, self.dataplane_client_ca.as_ref())?;
+        if let Some(tls) = tls {
+            return Ok(Transport::Tls(tls));
         }
         let address = self.address();
         if !address.ip().is_loopback() {
