@@ -2,7 +2,10 @@
 
 mod load;
 
-pub use load::{Draft, LoadError, MAX_BYTES, MAX_TOKEN_IPS, MAX_TOKENS};
+pub use load::{
+    Draft, LoadError, MAX_BYTES, MAX_METHOD, MAX_METHODS, MAX_PATHS, MAX_RULES, MAX_SCOPES,
+    MAX_TOKEN_HEADERS, MAX_TOKEN_IPS, MAX_TOKENS,
+};
 
 use crate::address::AllowList;
 pub use crate::config::wire::{Mode, Report};

@@ -4,10 +4,12 @@ mod audit;
 mod client;
 mod creation;
 mod cursor;
+mod described;
 mod edge;
 mod extract;
 mod fleet;
 mod health;
+mod openapi;
 mod settings;
 mod snapshot;
 mod tokens;
@@ -18,14 +20,21 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use utoipa_axum::routes;
 
 use crate::change::Committed;
 use crate::context::Context;
 use crate::http::problem;
+pub(crate) use audit::MAX_TEXT as MAX_AUDIT_TEXT;
 pub use client::TrustedProxies;
 pub use creation::CreationLimit;
+pub(crate) use cursor::MAX_CURSOR;
+use described::Described;
 pub use edge::AllowedHosts;
+pub use openapi::document;
+
+/// Where the first version of the contract is.
+const V1: &str = "/api/v1";
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -40,25 +49,39 @@ pub struct Api {
     pub creations: Arc<CreationLimit>,
 }
 
+/// Below `/api/v1`. Handlers of one path stand together.
+fn v1() -> Described {
+    Described::new()
+        .add(routes!(tokens::list_tokens, tokens::create_token))
+        .add(routes!(tokens::show_token, tokens::revoke_token))
+        .add(routes!(users::list_users, users::create_user))
+        .add(routes!(users::show_user, users::update_user))
+        .add(routes!(tokens::revoke_all_tokens))
+        .add(routes!(settings::show_settings, settings::update_settings))
+        .add(routes!(settings::preview_settings))
+        .add(routes!(audit::list_audit))
+        .add(routes!(fleet::show_fleet))
+        .add(routes!(whoami::whoami))
+        .add(routes!(snapshot::show_snapshot))
+        .add(routes!(openapi::show_openapi))
+}
+
+/// At the root.
+fn root() -> Described {
+    Described::new().add(routes!(health::healthz)).add(routes!(health::readyz))
+}
+
+/// All that there is, for its description.
+fn described() -> Described {
+    Described::new().nest(V1, v1()).merge(root())
+}
+
 /// All routes. Serve it with `into_make_service_with_connect_info::<SocketAddr>`: the peer's address decides.
 pub fn router(api: Api) -> Router {
-    let v1 = Router::new()
-        .route("/tokens", get(tokens::list_tokens).post(tokens::create_token))
-        .route("/tokens/{id}", get(tokens::show_token).delete(tokens::revoke_token))
-        .route("/users", get(users::list_users).post(users::create_user))
-        .route("/users/{name}", get(users::show_user).patch(users::update_user))
-        .route("/users/{name}/tokens", delete(tokens::revoke_all_tokens))
-        .route("/settings", get(settings::show_settings).patch(settings::update_settings))
-        .route("/settings/preview", post(settings::preview_settings))
-        .route("/audit", get(audit::list_audit))
-        .route("/fleet", get(fleet::show_fleet))
-        .route("/whoami", get(whoami::whoami))
-        .route("/snapshot", get(snapshot::show_snapshot))
-        .layer(from_fn_with_state(api.clone(), creation::limited));
+    let limited = from_fn_with_state(api.clone(), creation::limited);
     let router = Router::new()
-        .nest("/api/v1", v1)
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz))
+        .nest(V1, v1().router().layer(limited))
+        .merge(root().router())
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method);
     edge::wrap(router, api.clone()).with_state(api)

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod logging;
+pub mod openapi;
 mod output;
 mod prompt;
 pub mod render;
@@ -42,6 +43,8 @@ enum Command {
     /// Write what Envoy and Istio load the filter from
     #[command(subcommand)]
     Render(render::RenderCommand),
+    /// Print the OpenAPI document of REST
+    Openapi,
 }
 
 impl Cli {
@@ -68,6 +71,7 @@ impl Cli {
             Command::User(command) => user::execute(command).await,
             Command::Audit(command) => audit::execute(command).await,
             Command::Snapshot(command) => tokio::task::spawn_blocking(|| snapshot::execute(command)).await?,
+            Command::Openapi => openapi::execute(),
             Command::Render(command) => tokio::task::spawn_blocking(|| render::execute(command)).await?,
         }
     }

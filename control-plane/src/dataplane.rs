@@ -36,6 +36,7 @@ pub struct DataPlane {
 }
 
 /// All routes. REST has none of them, nor this any of REST's.
+#[expect(clippy::disallowed_methods, reason = "proxies read no document: docs/fleet.md is their contract")]
 pub fn router(dataplane: DataPlane) -> Router {
     Router::new()
         .route(USAGE_PATH, post(take_report))

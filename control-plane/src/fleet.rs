@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::callers::Caller;
 use crate::clock::rfc3339;
@@ -10,10 +11,12 @@ use crate::context::Context;
 use crate::domain::authority::administers;
 use crate::domain::fleet::{FORGOTTEN_AFTER, MAX_WORKERS, Worker};
 use crate::error::Error;
+use crate::schema;
 use crate::store::{StoreError, Version};
 
 /// All proxies as they last reported.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Fleet)]
 pub struct FleetView {
     epoch: String,
     /// As in the plugin configuration, a decimal string.
@@ -28,31 +31,40 @@ pub struct FleetView {
     proxies: Vec<ProxyView>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Proxy)]
 struct ProxyView {
     node: String,
     cluster: String,
     instances: Vec<InstanceView>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Instance)]
 struct InstanceView {
     instance: String,
     workers: Vec<WorkerView>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Worker)]
 struct WorkerView {
     worker: String,
     module_version: String,
+    #[schema(required)]
     epoch: Option<String>,
+    #[schema(required)]
     revision: Option<String>,
+    #[schema(required)]
     tokens: Option<u64>,
     up_to_date: bool,
     /// Within the same epoch.
+    #[schema(required)]
     revisions_behind: Option<u64>,
     silent: bool,
+    #[schema(value_type = schema::Time)]
     first_seen_at: String,
+    #[schema(value_type = schema::Time)]
     last_report_at: String,
     decisions: BTreeMap<String, u64>,
     stale_revisions: u64,

@@ -29,6 +29,7 @@ pub mod password;
 pub mod random;
 pub mod render;
 pub mod report_key;
+mod schema;
 pub mod settings;
 pub mod signal;
 pub mod snapshot;

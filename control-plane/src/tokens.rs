@@ -4,6 +4,7 @@ mod creation;
 mod view;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::callers::Caller;
 use crate::change::{Change, Committed};
@@ -12,6 +13,7 @@ use crate::domain::audit::Action;
 use crate::domain::authority::{self, Owner, Reach};
 use crate::domain::token::{State, Token};
 use crate::error::Error;
+use crate::schema;
 use crate::store::{StoreError, TokenFilter};
 pub use creation::{Created, NewToken, create};
 pub(crate) use creation::{Draft, insert};
@@ -32,11 +34,12 @@ pub struct ListWish {
 }
 
 /// One page of a list.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Page<T> {
     /// The items, newest first.
     pub items: Vec<T>,
-    /// Where the next page begins, as the edge writes it; `None` on the last page.
+    /// Where the next page begins; null on the last page.
+    #[schema(value_type = Option<schema::Cursor>, required)]
     pub next_cursor: Option<String>,
 }
 

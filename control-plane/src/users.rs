@@ -1,6 +1,7 @@
 //! Users: add, list, show, change.
 
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use crate::callers::Caller;
 use crate::change::{Change, Committed};
@@ -10,40 +11,49 @@ use crate::domain::audit::Action;
 use crate::domain::user::{Role, User, check_new_name, name_key};
 use crate::domain::{authority, choice, text};
 use crate::error::Error;
+use crate::schema;
 use crate::tokens::Page;
 
 /// A person who is to be added.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// The name, which never changes.
+    #[schema(value_type = schema::UserName)]
     pub name: String,
     /// What the person may do.
     #[serde(deserialize_with = "role")]
     pub role: Role,
     /// How the person is shown.
     #[serde(default)]
+    #[schema(value_type = Option<schema::Text>)]
     pub display_name: Option<String>,
     /// Where mail goes.
     #[serde(default)]
+    #[schema(value_type = Option<schema::Text>)]
     pub email: Option<String>,
 }
 
 /// What is to change. A missing field stays; `null` empties one that may be empty.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(description = "What is to change; what is not given stays, and `null` empties what may be empty")]
 pub struct UserPatch {
     /// What the person may do.
     #[serde(deserialize_with = "given_role")]
+    #[schema(value_type = Role, required = false)]
     pub role: Option<Role>,
     /// Whether the person's tokens work.
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = bool, required = false)]
     pub active: Option<bool>,
     /// How the person is shown.
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<schema::Text>)]
     pub display_name: Option<Option<String>>,
     /// Where mail goes.
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<schema::Text>)]
     pub email: Option<Option<String>>,
 }
 
@@ -61,13 +71,18 @@ fn given_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>
 }
 
 /// A user as it is shown, in lists and in the audit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = User)]
 pub struct UserView {
+    #[schema(value_type = schema::UserName)]
     name: String,
     role: Role,
     active: bool,
+    #[schema(value_type = Option<schema::Text>, required)]
     display_name: Option<String>,
+    #[schema(value_type = Option<schema::Text>, required)]
     email: Option<String>,
+    #[schema(value_type = schema::Time)]
     created_at: String,
 }
 

@@ -28,11 +28,18 @@ pub const MAX_BYTES: usize = 256 * 1024 * 1024;
 pub const MAX_TOKENS: usize = 1_000_000;
 /// Most entries of all tokens' IP lists together.
 pub const MAX_TOKEN_IPS: usize = crate::table::MAX_IPS;
-const MAX_PATHS: usize = 256;
-const MAX_SCOPES: usize = 256;
-const MAX_RULES: usize = 64;
-const MAX_METHODS: usize = 32;
-const MAX_TOKEN_HEADERS: usize = 8;
+/// Most protected paths, and most paths of a scope's rule.
+pub const MAX_PATHS: usize = 256;
+/// Most scopes.
+pub const MAX_SCOPES: usize = 256;
+/// Most rules of a scope.
+pub const MAX_RULES: usize = 64;
+/// Most methods of a scope's rule.
+pub const MAX_METHODS: usize = 32;
+/// Longest method, in bytes.
+pub const MAX_METHOD: usize = 32;
+/// Most token headers.
+pub const MAX_TOKEN_HEADERS: usize = 8;
 const REPORT_INTERVAL_MS: std::ops::RangeInclusive<u64> = 1_000..=3_600_000;
 
 /// So many times the bytes of its JSON does a configuration take while it is read, at most: what is made of a token that
@@ -362,7 +369,8 @@ fn parse_scope(rules: &[wire::ScopeRule]) -> Result<Scope, ConfigError> {
 }
 
 fn parse_rule(rule: &wire::ScopeRule) -> Result<Rule, ConfigError> {
-    let good = |method: &String| (1..=32).contains(&method.len()) && method.bytes().all(is_method_character);
+    let good =
+        |method: &String| (1..=MAX_METHOD).contains(&method.len()) && method.bytes().all(is_method_character);
     if !(1..=MAX_METHODS).contains(&rule.methods.len()) || !rule.methods.iter().all(good) {
         let problem = format!("1 to {MAX_METHODS} methods in upper case are wanted, such as \"GET\"");
         return Err(ConfigError::new("methods", problem));

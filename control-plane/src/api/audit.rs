@@ -6,32 +6,64 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::extract::Query;
+use super::openapi::ADMIN;
 use super::{Api, cursor};
-use crate::audit::{self, Format};
+use crate::audit::{self, EntryView, Format};
 use crate::callers::Caller;
 use crate::domain::audit::Action;
 use crate::domain::audit::filter::{AuditFilter, TargetFilter};
 use crate::domain::time;
 use crate::http::problem::Problem;
+use crate::schema;
+use crate::tokens::Page;
 
 /// Longest actor and target that can be asked for, in bytes: longer than any that there can be.
-const MAX_TEXT: usize = 1024;
+pub(crate) const MAX_TEXT: usize = 1024;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
+    /// Who did it: a user's name, or `first-start`, `data-folder`, `server:start`.
+    #[param(value_type = schema::AuditText, required = false)]
     actor: Option<String>,
+    /// To what: `user:fred` (fred, and fred's tokens), `token:01J…`, `settings`, `epoch`.
+    #[param(value_type = schema::AuditText, required = false)]
     target: Option<String>,
+    /// What was done.
+    #[param(value_type = schema::ActionName, required = false)]
     action: Option<String>,
+    /// Not before this time.
+    #[param(value_type = schema::Time, required = false)]
     from: Option<String>,
+    /// Before this time.
+    #[param(value_type = schema::Time, required = false)]
     until: Option<String>,
+    /// `csv` or `jsonl`: every entry that is meant, as a file, without `limit` and `cursor`. Without it, `Accept` chooses.
+    #[param(value_type = schema::AuditFormat, required = false)]
     format: Option<String>,
+    /// How many at most.
+    #[param(value_type = schema::Limit, required = false)]
     limit: Option<String>,
+    /// Where the page begins.
+    #[param(value_type = schema::Cursor, required = false)]
     cursor: Option<String>,
 }
 
+/// Show or export the audit
+///
+/// Newest first. A page stays what it is while entries are added. CSV is for spreadsheets: nothing in it is run as a
+/// formula.
+#[utoipa::path(
+    get, path = "/audit", operation_id = "listAudit", tag = "audit", params(ListQuery),
+    responses((status = 200, description = "A page, or with a format every entry", headers(("content-disposition")), content(
+        (Page<EntryView> = "application/json"), (String = "text/csv"), (String = "application/x-ndjson")
+    ))),
+    extensions(("x-problems" = json!(ADMIN))),
+)]
 pub(super) async fn list_audit(
     State(api): State<Api>,
     caller: Caller,

@@ -9,6 +9,8 @@ use crate::tokens::Page;
 
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
+/// Longest cursor, in characters: longer than any that there is.
+pub(crate) const MAX_CURSOR: usize = 4096;
 
 pub(super) fn encode<T: Serialize>(page: Page<T>) -> Page<T> {
     Page { next_cursor: page.next_cursor.map(|key| URL_SAFE_NO_PAD.encode(key)), ..page }
@@ -16,7 +18,10 @@ pub(super) fn encode<T: Serialize>(page: Page<T>) -> Page<T> {
 
 pub(super) fn decode(cursor: Option<String>) -> Result<Option<String>, Problem> {
     let Some(cursor) = cursor else { return Ok(None) };
-    let key = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|key| String::from_utf8(key).ok());
+    let cursor = Some(cursor).filter(|cursor| (1..=MAX_CURSOR).contains(&cursor.len()));
+    let key = cursor
+        .and_then(|cursor| URL_SAFE_NO_PAD.decode(cursor).ok())
+        .and_then(|key| String::from_utf8(key).ok());
     key.map(Some).ok_or_else(|| Problem::invalid("cursor", "is not the next_cursor of a page"))
 }
 

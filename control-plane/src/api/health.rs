@@ -3,26 +3,45 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Api;
 use crate::error::Error;
 use crate::http::problem::Problem;
 
-/// The process answers.
-pub(super) async fn healthz() -> Json<Value> {
-    Json(json!({"status": "ok"}))
+/// That all is well.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `ok`.
+    status: &'static str,
 }
 
-/// The database answers, and what it holds has been delivered.
-pub(super) async fn readyz(State(api): State<Api>) -> Result<Json<Value>, Problem> {
+const OK: Json<Health> = Json(Health { status: "ok" });
+
+/// Show that the process runs
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "healthz", tag = "server", security(()),
+    responses((status = 200, description = "It does", body = Health)),
+)]
+pub(super) async fn healthz() -> Json<Health> {
+    OK
+}
+
+/// Show that the database answers and the newest revision is delivered
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "readyz", tag = "server", security(()),
+    responses((status = 200, description = "Both are so", body = Health)),
+    extensions(("x-problems" = json!(["not_ready"]))),
+)]
+pub(super) async fn readyz(State(api): State<Api>) -> Result<Json<Health>, Problem> {
     let wanted = wanted(&api).await.map_err(|error| {
         tracing::warn!(%error, "not ready");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "the database does not answer")
     })?;
     let delivered = api.context.delivery.as_ref().and_then(|signal| signal.delivered());
     if wanted.is_some() && wanted == delivered {
-        return Ok(Json(json!({"status": "ok"})));
+        return Ok(OK);
     }
     let detail = "the last change has not been delivered yet";
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail))

@@ -4,29 +4,52 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::extract::MergePatch;
+use super::openapi::ADMIN;
 use super::{Api, revision};
 use crate::callers::Caller;
 use crate::domain::settings::{Settings, SettingsPatch};
 use crate::error::Error;
 use crate::http::problem::Problem;
-use crate::settings::{self, Cut};
+use crate::schema;
+use crate::settings::{self, Cut, Preview};
 
+/// Show the settings
+#[utoipa::path(
+    get, path = "/settings", operation_id = "showSettings", tag = "settings",
+    responses((status = 200, description = "All of them", body = Settings, headers(("etag")))),
+    extensions(("x-problems" = json!(ADMIN))),
+)]
 pub(super) async fn show_settings(State(api): State<Api>, caller: Caller) -> Result<Response, Problem> {
     let stored = settings::show(&api.context, &caller).await?;
     Ok((etag(stored.version), axum::Json(stored.settings)).into_response())
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = UpdatedSettings)]
 struct UpdatedBody<'a> {
     #[serde(flatten)]
     settings: &'a Settings,
+    /// What to mind, such as that one's own address is outside the new `allowed_ips`.
     warnings: &'a [String],
-    // What the bound did to tokens that there are.
+    /// What the bound did to tokens that there are.
     existing_tokens: Cut,
 }
 
+/// Change settings
+///
+/// By a JSON merge patch (RFC 7396): what is not given stays, lists and plain values are replaced, `scopes` and
+/// `identity_headers` are merged by name, and `null` takes a scope away or a setting back to its default.
+#[utoipa::path(
+    patch, path = "/settings", operation_id = "updateSettings", tag = "settings",
+    params(("If-Match" = Option<schema::IfMatch>, Header, description = schema::IF_MATCH)),
+    request_body(content((SettingsPatch = "application/merge-patch+json"), (SettingsPatch = "application/json"))),
+    responses((status = 200, description = "All of them, as they are now", body = UpdatedBody<'static>,
+               headers(("etag"), ("gatepass-revision")))),
+    extensions(("x-problems" = json!([ADMIN, &["scope_in_use", "prefix_in_use"]].concat()))),
+)]
 pub(super) async fn update_settings(
     State(api): State<Api>,
     caller: Caller,
@@ -44,6 +67,16 @@ pub(super) async fn update_settings(
     Ok((etag(updated.stored.version), revision, axum::Json(body)).into_response())
 }
 
+/// Say what a change of settings would do
+///
+/// It changes nothing, reads every active token, and takes longer the more there are.
+#[utoipa::path(
+    post, path = "/settings/preview", operation_id = "previewSettings", tag = "settings",
+    params(("If-Match" = Option<schema::IfMatch>, Header, description = schema::IF_MATCH)),
+    request_body(content((SettingsPatch = "application/merge-patch+json"), (SettingsPatch = "application/json"))),
+    responses((status = 200, description = "What it would do", body = Preview, headers(("etag")))),
+    extensions(("x-problems" = json!(ADMIN))),
+)]
 pub(super) async fn preview_settings(
     State(api): State<Api>,
     caller: Caller,

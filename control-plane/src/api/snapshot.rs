@@ -6,10 +6,23 @@ use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 
 use super::Api;
+use super::openapi::ADMIN;
 use crate::callers::Caller;
 use crate::http::problem::Problem;
-use crate::snapshot;
+use crate::{schema, snapshot};
 
+/// Show what the proxies are to enforce
+///
+/// As JSON; proxies get the compact encoding of the same.
+#[utoipa::path(
+    get, path = "/snapshot", operation_id = "showSnapshot", tag = "proxies",
+    params(("If-None-Match" = Option<schema::IfNoneMatch>, Header, description = "The `ETag` of what is known already")),
+    responses(
+        (status = 200, description = "The plugin configuration", body = schema::PluginConfiguration, headers(("etag"))),
+        (status = 304, description = "It is what is known already", headers(("etag"))),
+    ),
+    extensions(("x-problems" = json!(ADMIN))),
+)]
 pub(super) async fn show_snapshot(
     State(api): State<Api>,
     caller: Caller,

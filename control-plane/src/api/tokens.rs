@@ -4,23 +4,44 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Json, Name, Query};
+use super::openapi::{MANAGE, OF_OTHERS};
 use super::{Api, cursor, revision};
 use crate::callers::Caller;
 use crate::domain::token::State as TokenState;
 use crate::http::problem::Problem;
-use crate::tokens::{self, ListWish, NewToken, TokenView};
+use crate::schema;
+use crate::tokens::{self, ListWish, NewToken, Page, TokenView};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = CreatedToken)]
 struct CreatedBody<'a> {
     // The one place where a secret leaves the control plane.
+    /// The secret: here and nowhere else, and not in what is answered to an `Idempotency-Key` that came before.
+    #[schema(required = false)]
     token: &'a str,
     #[serde(flatten)]
     view: &'a TokenView,
 }
 
+/// Create a token
+///
+/// For oneself; token managers and admins for others too. A token that makes another one for its own owner, or one with
+/// `control_plane`, can only narrow its own scope and list. One person makes at most 1,000 tokens and users a minute, if
+/// the server is not told otherwise.
+#[utoipa::path(
+    post, path = "/tokens", operation_id = "createToken", tag = "tokens",
+    params(("Idempotency-Key" = Option<schema::IdempotencyKey>, Header, description = schema::IDEMPOTENCY_KEY)),
+    request_body = NewToken,
+    responses((status = 201, description = "The token, with its secret", body = CreatedBody<'static>,
+               headers(("location"), ("gatepass-revision")))),
+    extensions(("x-problems" = json!([
+        "control_plane_required", "not_owner", "target_is_admin", "creation_not_allowed", "control_plane_not_allowed",
+        "scope_wider", "ips_wider", "too_many_tokens"
+    ]))),
+)]
 pub(super) async fn create_token(
     State(api): State<Api>,
     caller: Caller,
@@ -33,15 +54,32 @@ pub(super) async fn create_token(
     Ok((StatusCode::CREATED, location, revision, axum::Json(body)).into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
+    /// Only of this owner.
+    #[param(value_type = schema::UserName, required = false)]
     user: Option<String>,
+    /// Only in this state.
+    #[param(value_type = TokenState, required = false)]
     state: Option<TokenState>,
+    /// How many at most.
+    #[param(value_type = schema::Limit, required = false)]
     limit: Option<String>,
+    /// Where the page begins.
+    #[param(value_type = schema::Cursor, required = false)]
     cursor: Option<String>,
 }
 
+/// List tokens
+///
+/// One's own; with a role for it everyone's, or those of `user`. Newest first.
+#[utoipa::path(
+    get, path = "/tokens", operation_id = "listTokens", tag = "tokens", params(ListQuery),
+    responses((status = 200, description = "A page", body = Page<TokenView>)),
+    extensions(("x-problems" = json!([OF_OTHERS, &["not_found"]].concat()))),
+)]
 pub(super) async fn list_tokens(
     State(api): State<Api>,
     caller: Caller,
@@ -57,6 +95,13 @@ pub(super) async fn list_tokens(
     Ok(axum::Json(cursor::encode(page)).into_response())
 }
 
+/// Show a token
+#[utoipa::path(
+    get, path = "/tokens/{id}", operation_id = "showToken", tag = "tokens",
+    params(("id" = schema::TokenId, Path, description = "The token's id")),
+    responses((status = 200, description = "The token", body = TokenView)),
+    extensions(("x-problems" = json!(["not_found"]))),
+)]
 pub(super) async fn show_token(
     State(api): State<Api>,
     caller: Caller,
@@ -65,6 +110,15 @@ pub(super) async fn show_token(
     Ok(axum::Json(tokens::show(&api.context, &caller, &id).await?).into_response())
 }
 
+/// Revoke a token
+///
+/// For good. One that had ended before stays as it is.
+#[utoipa::path(
+    delete, path = "/tokens/{id}", operation_id = "revokeToken", tag = "tokens",
+    params(("id" = schema::TokenId, Path, description = "The token's id")),
+    responses((status = 204, description = "It is revoked", headers(("gatepass-revision")))),
+    extensions(("x-problems" = json!([MANAGE, &["not_found"]].concat()))),
+)]
 pub(super) async fn revoke_token(
     State(api): State<Api>,
     caller: Caller,
@@ -74,11 +128,25 @@ pub(super) async fn revoke_token(
     Ok((StatusCode::NO_CONTENT, revision(committed.as_ref()), ()).into_response())
 }
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = RevokedTokens)]
+struct RevokedBody {
+    /// How many tokens ended.
+    revoked: usize,
+}
+
+/// Revoke all tokens of a user
+#[utoipa::path(
+    delete, path = "/users/{name}/tokens", operation_id = "revokeTokensOfUser", tag = "tokens",
+    params(("name" = schema::UserName, Path, description = "The user's name")),
+    responses((status = 200, description = "They are revoked", body = RevokedBody, headers(("gatepass-revision")))),
+    extensions(("x-problems" = json!([OF_OTHERS, &["not_found"]].concat()))),
+)]
 pub(super) async fn revoke_all_tokens(
     State(api): State<Api>,
     caller: Caller,
     Name(user): Name,
 ) -> Result<Response, Problem> {
     let (revoked, committed) = tokens::revoke_all(&api.context, &caller, &user).await?;
-    Ok((revision(committed.as_ref()), axum::Json(json!({"revoked": revoked}))).into_response())
+    Ok((revision(committed.as_ref()), axum::Json(RevokedBody { revoked })).into_response())
 }

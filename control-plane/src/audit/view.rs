@@ -2,23 +2,34 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::clock::rfc3339;
 use crate::domain::audit::Entry;
 use crate::domain::{spreadsheet, terminal};
+use crate::schema;
 
 /// An entry as it is shown.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub struct EntryView {
     pub(crate) seq: i64,
+    #[schema(value_type = schema::Time)]
     pub(crate) at: String,
     pub(crate) actor: String,
+    #[schema(required)]
     actor_token_id: Option<String>,
+    #[schema(required)]
     pub(crate) ip: Option<String>,
     pub(crate) action: String,
     pub(crate) target: String,
+    /// What was, of what was changed.
+    #[schema(value_type = schema::Anything, required)]
     before: Value,
+    /// What is, of what was changed.
+    #[schema(value_type = schema::Anything, required)]
     after: Value,
+    /// Its place in the chain.
     mac: String,
 }
 

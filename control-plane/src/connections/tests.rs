@@ -44,6 +44,7 @@ async fn start_with(
     let flood = (Arc::clone(&started), Arc::clone(&proceed));
     let flood =
         async move || axum::body::Body::new(Flood { told: flood.0, end: Arc::clone(&flood.1), over: None });
+    #[expect(clippy::disallowed_methods, reason = "these are not REST's")]
     let router = Router::new().route("/", get(peer)).route("/slow", get(slow)).route("/flood", get(flood));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

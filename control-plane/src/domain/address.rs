@@ -11,6 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub const MAX_TOKEN_ENTRIES: usize = 64;
 /// Most entries of the system-wide list, after ranges have become CIDRs.
 pub const MAX_GLOBAL_ENTRIES: usize = 1000;
+/// Longest entry as it is written, in bytes: two addresses with room to spare.
+pub const MAX_ENTRY: usize = 128;
 
 /// Addresses and CIDRs in canonical form; an empty list admits every address.
 ///
@@ -86,6 +88,9 @@ impl<'de> Deserialize<'de> for Entry {
 }
 
 fn parse_entry(text: &str) -> Option<Vec<IpNet>> {
+    if text.len() > MAX_ENTRY {
+        return None;
+    }
     if let Some((first, last)) = text.split_once('-') {
         return parse_range(first.trim(), last.trim());
     }
@@ -131,9 +136,17 @@ mod tests {
 
     #[test]
     fn what_is_no_entry_is_named_by_its_place() {
-        for bad in
-            ["", "10.0.0", "10.0.0.0/33", "10.0.0.9-10.0.0.1", "10.0.0.1-::1", "a", "10.0.0.1-", " 10.0.0.1"]
-        {
+        for bad in [
+            "",
+            "10.0.0",
+            "10.0.0.0/33",
+            "10.0.0.9-10.0.0.1",
+            "10.0.0.1-::1",
+            "a",
+            "10.0.0.1-",
+            " 10.0.0.1",
+            &format!("10.0.0.1-{}10.0.0.1", " ".repeat(MAX_ENTRY)),
+        ] {
             let json = serde_json::json!(["10.0.0.1", bad]).to_string();
             let mut parser = serde_json::Deserializer::from_str(&json);
             let error = serde_path_to_error::deserialize::<_, IpList>(&mut parser).unwrap_err();

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gatepass::path::{PathPrefix, RequestPath};
+use utoipa::ToSchema;
 
 use super::authority::may_use;
 use super::settings::Settings;
@@ -64,7 +65,7 @@ impl Judge<'_> {
 }
 
 /// A prefix that changes sides, but for what lies below some longer ones.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, ToSchema)]
 pub struct PathChange {
     /// The prefix.
     pub path: String,

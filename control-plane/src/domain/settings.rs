@@ -4,11 +4,13 @@ use gatepass::config::wire::{IdentityHeaders, Mode, ScopeRule, UniqueMap};
 use gatepass::token::{DEFAULT_PREFIX, MAX_PREFIXES, Prefix};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::address::{IpList, MAX_GLOBAL_ENTRIES};
 use super::malformed::Malformed;
 use super::merge_patch::{self, Members};
 use super::validity::Validity;
+use crate::schema;
 
 /// The built-in scope, which cannot be removed.
 pub const READ_ONLY: &str = "read_only";
@@ -16,40 +18,56 @@ pub const READ_ONLY: &str = "read_only";
 pub const MAX_TOKENS_PER_USER: u32 = 10_000;
 
 /// What admins decide for everyone. The field names are those of the REST contract and of the database.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// The longest validity that anyone may choose.
+    #[schema(value_type = schema::MaxValidity, required)]
     pub max_validity: Validity,
     /// Whether days and dates within the bound may be chosen.
+    #[schema(required)]
     pub custom_validity: bool,
     /// Where credentials may come from; empty is everywhere.
+    #[schema(value_type = schema::GlobalIps, required)]
     pub allowed_ips: IpList,
     /// Whether Basic credentials that are no token go upstream.
+    #[schema(required)]
     pub password_auth: bool,
     /// Whether others than admins are barred from creating tokens.
+    #[schema(required)]
     pub only_admins_create_tokens: bool,
     /// Whether token managers may create them nevertheless.
+    #[schema(required)]
     pub managers_create_tokens: bool,
     /// Whether others than admins may use tokens while only admins create them.
+    #[schema(required)]
     pub users_may_use_tokens: bool,
     /// Named scopes.
+    #[schema(value_type = schema::Scopes, required)]
     pub scopes: UniqueMap<Vec<ScopeRule>>,
     /// Most active tokens of one user.
+    #[schema(value_type = schema::TokensPerUser, required)]
     pub max_tokens_per_user: u32,
     /// Requests without credentials.
+    #[schema(value_type = schema::Mode, required)]
     pub anonymous: Mode,
     /// Bearer values that are no token, and other schemes.
+    #[schema(value_type = schema::Mode, required)]
     pub foreign_credentials: Mode,
     /// Prefixes of paths that want credentials.
+    #[schema(value_type = schema::Paths, required)]
     pub protected_paths: Vec<String>,
     /// Further headers whose whole value is a token.
+    #[schema(value_type = schema::HeaderNames, required)]
     pub token_headers: Vec<String>,
     /// Headers that tell the upstream who was verified.
+    #[schema(value_type = schema::IdentityHeaders, required)]
     pub identity_headers: IdentityHeaders,
     /// Whether the credentials of an admitted token go upstream as well.
+    #[schema(required)]
     pub forward_authorization: bool,
     /// What tokens start with; new ones with the first.
+    #[schema(value_type = schema::Prefixes, required)]
     pub token_prefixes: Vec<String>,
 }
 

@@ -3,6 +3,7 @@
 use gatepass::decision::has_expired;
 use gatepass::token::Digest;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::address::IpList;
 use super::usage::LastUse;
@@ -50,8 +51,9 @@ pub struct Token {
 }
 
 /// What has become of a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = TokenState)]
 pub enum State {
     /// Neither of the others.
     Active,

@@ -1,6 +1,7 @@
 //! `max_validity`, applied to tokens that there are.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::change::Change;
 use crate::domain::audit::Action;
@@ -15,7 +16,7 @@ use crate::tokens::{self, TokenRecord};
 const PAGE: i64 = 500;
 
 /// What the bound did to tokens that there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Cut {
     /// How many ended: they were older than the bound allows.
     pub ended: u64,

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::bound::Pages;
 use super::refusals::{self, Refusal};
@@ -16,6 +17,7 @@ use crate::domain::impact::{Crowd, Judge, PathChange, newly_covered};
 use crate::domain::settings::{Settings, SettingsPatch};
 use crate::domain::token::Token;
 use crate::error::Error;
+use crate::schema;
 use crate::snapshot;
 use crate::store::Transaction;
 
@@ -23,14 +25,17 @@ use crate::store::Transaction;
 const FIRST_USERS: usize = 20;
 
 /// What a change of settings would do.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = SettingsPreview)]
 pub struct Preview {
     /// The version of the settings that hold, for `If-Match` with the change itself.
     #[serde(skip)]
     pub version: i64,
     /// What differs, as it is.
+    #[schema(value_type = schema::Anything)]
     before: Value,
     /// What differs, as it would be.
+    #[schema(value_type = schema::Anything)]
     after: Value,
     /// Why the change would be refused as things are; empty when it would not be.
     refusals: Vec<Refusal>,
@@ -59,14 +64,17 @@ pub struct Preview {
 }
 
 /// The caller's address, as the gate would judge it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct YourAddress {
+    #[schema(value_type = Option<schema::Ip>, required)]
     ip: Option<IpAddr>,
     /// The list that would refuse it; null if none would.
+    #[schema(required)]
     refused_by: Option<&'static str>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = TokenGroup)]
 struct Group {
     tokens: u64,
     users: u64,
@@ -74,19 +82,23 @@ struct Group {
     first: Vec<TokenSummary>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = TokensOfUser)]
 struct OfUser {
     user: String,
     tokens: u64,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct TokenSummary {
     id: String,
     user: String,
     description: String,
+    #[schema(value_type = schema::Time)]
     created_at: String,
+    #[schema(value_type = Option<schema::Time>, required)]
     expires_at: Option<String>,
+    #[schema(value_type = Option<schema::Time>, required)]
     new_expires_at: Option<String>,
     /// Whether it is the one with which the preview was asked for.
     yours: bool,

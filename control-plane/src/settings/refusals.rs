@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::settings::Settings;
 use crate::error::Error;
 use crate::store::{StoreError, Transaction};
 
 /// Why a change of settings is refused as things are: 409.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Refusal {
     /// The code that scripts see.
     pub code: &'static str,

@@ -2,6 +2,7 @@
 
 use gatepass::token::PlainToken;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::{TokenRecord, TokenView, target};
 use crate::callers::Caller;
@@ -16,27 +17,34 @@ use crate::domain::user::User;
 use crate::domain::{text, validity};
 use crate::error::Error;
 use crate::random::sortable_id;
+use crate::schema;
 
 /// What a token is to be.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// What it is for.
+    #[schema(value_type = schema::Text)]
     pub description: String,
-    /// The owner; the caller without it.
+    /// The owner, who must exist; the caller without it.
     #[serde(default)]
+    #[schema(value_type = Option<schema::UserName>)]
     pub user: Option<String>,
-    /// See [`validity::Request`].
+    /// How long it lives, within `max_validity`; without it the longest that is allowed, at most a year.
     #[serde(default)]
+    #[schema(value_type = Option<schema::ValidFor>)]
     pub valid_for: Option<String>,
-    /// See [`validity::Request`].
+    /// With the setting `custom_validity`: when exactly it ends, instead of `valid_for`.
     #[serde(default)]
+    #[schema(value_type = Option<schema::Time>)]
     pub expires_at: Option<String>,
-    /// A scope's name.
+    /// What it is good for; every request without it.
     #[serde(default)]
+    #[schema(value_type = Option<schema::ScopeName>)]
     pub scope: Option<String>,
-    /// Where it may be used from.
+    /// Where it may be used from; everywhere without it.
     #[serde(default)]
+    #[schema(value_type = Option<schema::TokenIps>)]
     pub allowed_ips: Option<IpList>,
     /// Whether it may manage.
     #[serde(default)]

@@ -3,42 +3,71 @@
 use std::net::IpAddr;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::clock::rfc3339;
 use crate::domain::address::IpList;
 use crate::domain::token::{State, Token};
 use crate::domain::usage::LastUse;
+use crate::schema;
 
 /// A token as it is shown: without secret and digest.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Token)]
 pub struct TokenView {
     #[serde(flatten)]
     record: TokenRecord,
+    /// Its last use behind a proxy, as far as that was reported.
+    #[schema(required)]
     last_used: Option<LastUseView>,
 }
 
 /// A token as the audit shows it: what somebody made it, without what became of it by use.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct TokenRecord {
+    #[schema(value_type = schema::TokenId)]
     id: String,
+    /// The owner.
+    #[schema(value_type = schema::UserName)]
     user: String,
+    /// Who made it.
+    #[schema(value_type = schema::UserName)]
     creator: String,
+    /// What it is for.
+    #[schema(value_type = schema::Text)]
     description: String,
+    #[schema(value_type = schema::Time)]
     created_at: String,
+    /// When it ends; null is never.
+    #[schema(value_type = Option<schema::Time>, required)]
     expires_at: Option<String>,
+    /// What it is good for; null is every request.
+    #[schema(value_type = Option<schema::ScopeName>, required)]
     scope: Option<String>,
+    /// Where it may be used from.
+    #[schema(value_type = schema::Cidrs)]
     allowed_ips: IpList,
+    /// Whether it may manage.
     control_plane: bool,
     state: State,
+    /// The last characters of the secret.
     hint: String,
+    #[schema(value_type = Option<schema::Time>, required)]
     revoked_at: Option<String>,
+    #[schema(value_type = Option<schema::UserName>, required)]
     revoked_by: Option<String>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = LastUse)]
 struct LastUseView {
+    #[schema(value_type = schema::Time)]
     at: String,
+    /// Null where the proxy could not tell.
+    #[schema(value_type = Option<schema::Ip>, required)]
     ip: Option<IpAddr>,
+    /// The client's own claim, cut to 256 bytes.
+    #[schema(value_type = Option<String>, required)]
     user_agent: Option<String>,
 }
 

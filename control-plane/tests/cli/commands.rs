@@ -50,3 +50,14 @@ fn a_reader_that_has_gone_is_no_error() {
     assert_eq!(cut.code(), Some(3), "the verdict does not hang on who reads it");
     stop(server);
 }
+
+#[test]
+fn the_description_of_rest_is_printed_without_a_server() {
+    let place = Place::new();
+    let printed = place.command(&["openapi"]).output().unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();
+    let served: serde_json::Value =
+        serde_json::from_str(gatepass_control_plane::api::document().unwrap()).unwrap();
+    assert!(printed.status.success() && document == served && document["openapi"] == "3.1.0");
+    assert!(!place.data().exists(), "nothing is made");
+}

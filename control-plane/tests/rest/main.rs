@@ -13,6 +13,7 @@ mod delivery;
 mod edge;
 mod first_start;
 mod fleet;
+mod openapi;
 #[allow(dead_code, reason = "each of the binaries that share it uses a part")]
 #[path = "../support/postgres.rs"]
 mod postgres;

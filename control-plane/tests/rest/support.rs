@@ -192,11 +192,14 @@ impl Gate {
 
     pub async fn send_from(&self, peer: impl Into<IpAddr>, mut request: Request<Body>) -> Reply {
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(peer.into(), 4711)));
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
-        Reply { status: parts.status, headers: parts.headers, text }
+        let reply = Reply { status: parts.status, headers: parts.headers, text };
+        crate::openapi::check(&method, &path, &reply);
+        reply
     }
 
     pub async fn call(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Reply {

@@ -1,0 +1,251 @@
+//! What values look like to readers of the OpenAPI document, where their Rust type says less: a name is more than a
+//! string. The limits are those that the code keeps.
+
+use gatepass::headers::MAX_HEADER_NAME;
+use gatepass::names::{MAX_ID, MAX_USER_NAME};
+use gatepass::path::MAX_CONFIGURED_PATH;
+use gatepass::policy::{MAX_METHOD, MAX_METHODS, MAX_PATHS, MAX_RULES, MAX_SCOPES, MAX_TOKEN_HEADERS};
+use gatepass::token::{MAX_PREFIX_LEN, MAX_PREFIXES};
+use serde_json::{Value, json};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::connections::HEADER_BYTES;
+use crate::domain::address::{MAX_ENTRY, MAX_GLOBAL_ENTRIES, MAX_TOKEN_ENTRIES};
+use crate::domain::audit::Action;
+use crate::domain::settings::{APPLY_BOUND, MAX_TOKENS_PER_USER, Settings, SettingsPatch};
+use crate::domain::text::MAX_TEXT;
+
+/// What stands in a document until [`kinds`] takes its place: utoipa's types do not know all of JSON Schema.
+fn placeholder() -> RefOr<Schema> {
+    RefOr::T(Schema::default())
+}
+
+/// The schema of a type.
+pub(crate) fn of<T: PartialSchema>() -> RefOr<Schema> {
+    T::schema()
+}
+
+/// What `Idempotency-Key` does.
+pub(crate) const IDEMPOTENCY_KEY: &str = "Sent again with the same key within 24 hours, the request is not done again: the reply is \
+    that of the first, without the secret, and `idempotency-replayed: true`";
+/// What `If-Match` does.
+pub(crate) const IF_MATCH: &str = "The `ETag` of what was read, to be told when somebody was faster";
+
+/// One line a kind of value, with its name in the document.
+macro_rules! kinds {
+    ($($(#[$doc:meta])+ $name:ident => $schema:expr;)+) => {$(
+        $(#[$doc])+
+        pub(crate) enum $name {}
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                placeholder()
+            }
+        }
+
+        impl ToSchema for $name {}
+    )+
+
+        /// All of them as JSON Schema, by their names.
+        pub(crate) fn kinds() -> Vec<(&'static str, Value)> {
+            vec![$((stringify!($name), $schema)),+, ("SettingsPatch", patch_of_settings())]
+        }
+    };
+}
+
+/// No control character (Unicode Cc) anywhere.
+const TEXT: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
+/// As `gatepass::names::check_user_name` wants it.
+const USER_NAME: &str = "^[^\\s\\u0000-\\u001f\\u007f-\\u009f:]([^\\u0000-\\u001f\\u007f-\\u009f:]*[^\\s\\u0000-\\u001f\\u007f-\\u009f:])?$";
+
+kinds! {
+    /// Any JSON value.
+    Anything => json!({});
+    /// A description, display name or mail address.
+    Text => json!({
+        "type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": TEXT,
+        "description": "No control characters and no token: it is kept in clear",
+    });
+    /// The name of a person.
+    UserName => json!({
+        "type": "string", "minLength": 1, "maxLength": MAX_USER_NAME, "pattern": USER_NAME, "examples": ["fred"],
+        "description": "No control character, colon or outer space; unique in any case, never changed and never given twice",
+    });
+    /// A token's public id.
+    TokenId => json!({
+        "type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": "^[A-Za-z0-9._-]+$",
+        "examples": ["01JD0ZQ8M2E5C9X7V3T1R6P4WY"], "description": "Public; sorts by the time of creation",
+    });
+    /// The name of a scope.
+    ScopeName => json!({
+        "type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": "^[a-z0-9_-]+$", "examples": ["read_only"],
+        "description": "The name of one of the settings' scopes",
+    });
+    /// A time as it is shown.
+    Time => json!({
+        "type": "string", "format": "date-time", "maxLength": 64, "examples": ["2027-01-31T00:00:00Z"],
+        "description": "RFC 3339, in UTC",
+    });
+    /// What a new token may ask for.
+    ValidFor => json!({
+        "type": "string", "maxLength": 64, "pattern": "^(P6M|P1Y|P2Y|never|P[0-9]+D)$", "examples": ["P6M", "P30D"],
+        "description": "`P6M`, `P1Y`, `P2Y` or `never`; with the setting `custom_validity` also days, such as `P30D`",
+    });
+    /// An IP address.
+    Ip => json!({"type": "string", "maxLength": 64, "examples": ["10.1.2.3"], "description": "IPv4 or IPv6"});
+    /// A list of addresses as it is shown.
+    Cidrs => json!({
+        "type": "array", "maxItems": MAX_GLOBAL_ENTRIES, "items": {"type": "string", "maxLength": 64},
+        "examples": [["10.1.0.0/16", "2001:db8::7"]], "description": "Addresses and CIDRs; empty admits every address",
+    });
+    /// A list of addresses as it may be written for a token.
+    TokenIps => json!({
+        "type": "array", "maxItems": MAX_TOKEN_ENTRIES, "items": entry(), "examples": [["10.1.0.0/16", "10.2.0.1-10.2.0.9"]],
+        "description": "Addresses, CIDRs and ranges `a-b`, which are stored as CIDRs; after that at most as many",
+    });
+    /// A list of addresses as it may be written for everyone.
+    GlobalIps => json!({
+        "type": "array", "maxItems": MAX_GLOBAL_ENTRIES, "items": entry(), "examples": [["10.0.0.0/8"]],
+        "description": "Addresses, CIDRs and ranges `a-b`, which are stored as CIDRs; after that at most as many; empty \
+                        admits every address",
+    });
+    /// How many items a page has.
+    Limit => json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 50});
+    /// Where a page begins.
+    Cursor => json!({
+        "type": "string", "minLength": 1, "maxLength": crate::api::MAX_CURSOR, "pattern": "^[A-Za-z0-9_-]+$",
+        "description": "The `next_cursor` of the page before; opaque",
+    });
+    /// What an `Idempotency-Key` is.
+    IdempotencyKey => json!({"type": "string", "minLength": 1, "maxLength": 257, "examples": ["\"8e03978e-40d5-43e8-bc93-6894a57f9324\""],
+                             "pattern": "^(\"[!#-+\\--\\[\\]-~]{1,255}\"|[!#-+\\--\\[\\]-~]{1,255})$"});
+    /// What `If-Match` is.
+    IfMatch => json!({"type": "string", "maxLength": HEADER_BYTES, "examples": ["\"17\""]});
+    /// What `If-None-Match` is.
+    IfNoneMatch => json!({"type": "string", "maxLength": HEADER_BYTES});
+    /// What the audit is asked for.
+    AuditText => json!({"type": "string", "minLength": 1, "maxLength": crate::api::MAX_AUDIT_TEXT});
+    /// What the audit knows to have happened.
+    ActionName => json!({"type": "string", "enum": Action::ALL.iter().map(|action| action.as_str()).collect::<Vec<_>>()});
+    /// How the audit is exported.
+    AuditFormat => json!({"type": "string", "enum": ["json", "csv", "jsonl"]});
+    /// The scopes of the settings.
+    Scopes => scopes();
+    /// The names of the identity headers.
+    IdentityHeaders => json!({
+        "type": "object", "properties": {"user": header_name(), "token_id": header_name()},
+        "required": ["user", "token_id"], "additionalProperties": false,
+        "description": "Headers that tell the service who was verified",
+    });
+    /// What happens to a request that the filter does not itself authenticate.
+    Mode => json!({"type": "string", "enum": ["refuse", "forward"]});
+    /// The bound on validity.
+    MaxValidity => json!({"type": "string", "enum": ["P6M", "P1Y", "P2Y", "never"]});
+    /// Prefixes of paths.
+    Paths => json!({"type": "array", "minItems": 1, "maxItems": MAX_PATHS, "items": path()});
+    /// Names of headers.
+    HeaderNames => json!({"type": "array", "maxItems": MAX_TOKEN_HEADERS, "items": header_name()});
+    /// What tokens begin with.
+    Prefixes => json!({
+        "type": "array", "minItems": 1, "maxItems": MAX_PREFIXES,
+        "items": {"type": "string", "minLength": 1, "maxLength": MAX_PREFIX_LEN, "pattern": "^[A-Za-z0-9_-]+$"},
+    });
+    /// `max_tokens_per_user`.
+    TokensPerUser => json!({"type": "integer", "minimum": 1, "maximum": MAX_TOKENS_PER_USER});
+    /// The plugin configuration.
+    PluginConfiguration => json!({
+        "type": "object", "required": ["version", "revision", "tokens"],
+        "description": "The plugin configuration, version 1, as docs/plugin-configuration.md describes it",
+        "properties": {
+            "version": {"const": 1}, "epoch": {"type": "string"}, "revision": {"type": "string", "pattern": "^[0-9]{1,20}$"},
+            "settings": {"type": "object"}, "scopes": {"type": "object"}, "report": {"type": "object"},
+            "tokens": {"type": "array", "items": {
+                "type": "object", "required": ["id", "sha256", "user"],
+                "properties": {
+                    "id": {"type": "string"}, "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "user": {"type": "string"},
+                    "expires_at": {"type": "integer"}, "scope": {"type": "string"},
+                    "allowed_ips": {"type": "array", "items": {"type": "string"}},
+                    "refuse": {"enum": ["token_disabled", "user_inactive", "use_not_allowed"]},
+                },
+            }},
+        },
+    });
+}
+
+fn entry() -> Value {
+    json!({"type": "string", "minLength": 2, "maxLength": MAX_ENTRY})
+}
+
+fn header_name() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": MAX_HEADER_NAME, "pattern": "^[a-z0-9!#$%&'*+.^_`|~-]+$"})
+}
+
+fn path() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": MAX_CONFIGURED_PATH, "pattern": "^/[!-~]*$", "description": "A canonical prefix that ends at a segment"})
+}
+
+fn scopes() -> Value {
+    json!({
+        "type": "object", "maxProperties": MAX_SCOPES, "propertyNames": {"minLength": 1, "maxLength": MAX_ID, "pattern": "^[a-z0-9_-]+$"},
+        "additionalProperties": rules(),
+        "description": "Named scopes. A scope admits a request when any of its rules does",
+    })
+}
+
+fn rules() -> Value {
+    let method =
+        json!({"type": "string", "minLength": 1, "maxLength": MAX_METHOD, "pattern": "^[A-Z0-9_-]+$"});
+    let methods = json!({"type": "array", "minItems": 1, "maxItems": MAX_METHODS, "items": method});
+    let properties = json!({"methods": methods, "paths": {"$ref": "#/components/schemas/Paths"}});
+    let rule = json!({
+        "type": "object", "required": ["methods"], "additionalProperties": false, "properties": properties,
+        "description": "Admits these methods; below these prefixes, or without `paths` everywhere",
+    });
+    json!({"type": "array", "minItems": 1, "maxItems": MAX_RULES, "items": rule})
+}
+
+impl PartialSchema for SettingsPatch {
+    fn schema() -> RefOr<Schema> {
+        placeholder()
+    }
+}
+
+impl ToSchema for SettingsPatch {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        <Settings as ToSchema>::schemas(schemas);
+    }
+}
+
+/// A JSON merge patch of the settings (RFC 7396): every member may be left out, and be `null` for its default.
+fn patch_of_settings() -> Value {
+    let mut all = serde_json::to_value(of::<Settings>()).unwrap_or_default();
+    for property in all["properties"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+        let meaning = property.as_object_mut().and_then(|property| {
+            property.remove("default");
+            property.remove("description")
+        });
+        *property = json!({"anyOf": [property.clone(), {"type": "null"}]});
+        if let Some(meaning) = meaning {
+            property["description"] = meaning;
+        }
+    }
+    let name = json!({"anyOf": [header_name(), {"type": "null"}]});
+    let names = json!({"user": name, "token_id": name});
+    all["properties"]["identity_headers"]["anyOf"][0] =
+        json!({"type": "object", "additionalProperties": false, "properties": names});
+    let mut scopes = scopes();
+    scopes["additionalProperties"] = json!({"anyOf": [rules(), {"type": "null"}]});
+    all["properties"]["scopes"]["anyOf"][0] = scopes;
+    all["properties"][APPLY_BOUND] = json!({
+        "type": "boolean", "default": false,
+        "description": "No setting: whether tokens that there are get the bound, too",
+    });
+    all["description"] =
+        "What is to change; what is not given stays, and `null` is the default, or takes a scope away".into();
+    if let Some(all) = all.as_object_mut() {
+        all.remove("required");
+        all.insert("additionalProperties".to_owned(), false.into());
+    }
+    all
+}
