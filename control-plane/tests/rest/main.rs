@@ -21,6 +21,7 @@ mod replicas;
 mod report_fields;
 mod reporter;
 mod reports;
+mod roles;
 mod settings;
 mod settings_bound;
 mod settings_preview;

@@ -33,7 +33,7 @@ pub fn resolved(value: &'static Value) -> &'static Value {
     }
 }
 
-fn is_of(path: &str, template: &str) -> bool {
+pub fn is_of(path: &str, template: &str) -> bool {
     let (mut parts, mut names) = (path.split('/'), template.split('/'));
     loop {
         match (parts.next(), names.next()) {
