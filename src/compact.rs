@@ -5,7 +5,7 @@
 //! these by the SHA-256 of its bytes; a worker that has a part of that name does not read it again. So a push costs what
 //! it changes, whoever made it and whatever was pushed before: nothing in the encoding refers to an earlier one.
 //!
-//! The lists of ids show that no id stands twice by mistake: they rise, and whether they are the tokens' is told by a sum.
+//! The lists of ids show that no id stands twice: they rise, and whether they are the tokens' is told by two products.
 //!
 //! The names are not computed while a configuration is loaded (`gatepass snapshot inspect` does): they are for telling
 //! chunks apart, and whoever writes a configuration could as well write other tokens. Bytes that were damaged on their
@@ -166,7 +166,8 @@ fn id_lists(table: &Table) -> Result<Vec<Vec<u8>>, ConfigError> {
         let problem = format!("the ids {one} and {other} have the same number: one of them has to change");
         return Err(ConfigError::new("tokens", problem));
     }
-    let (mut lists, mut open) = (Vec::new(), vec![(numbers.as_slice(), u64::BITS)]);
+    // Numbers have 61 bits.
+    let (mut lists, mut open) = (Vec::new(), vec![(numbers.as_slice(), 61_u32)]);
     while let Some((numbers, bits)) = open.pop() {
         if numbers.len() > MAX_LIST {
             let bit = bits.saturating_sub(1);

@@ -9,3 +9,4 @@ mod value;
 pub mod wire;
 
 pub use error::ConfigError;
+pub(crate) use read::{MAX_VALUES, TOO_MANY_ADDRESSES};

@@ -12,6 +12,7 @@ pub mod headers;
 #[cfg(target_arch = "wasm32")]
 mod host;
 pub mod instance;
+mod memory;
 pub mod names;
 pub mod path;
 pub mod policy;

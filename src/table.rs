@@ -91,6 +91,11 @@ impl Table {
         Ok(Self { chunks: chunks.into(), directory, tokens })
     }
 
+    /// Bytes that a table of so many chunks occupies beside their own.
+    pub(crate) fn overhead(chunks: usize) -> usize {
+        chunks.saturating_mul(size_of::<Chunk>()).saturating_add(Directory::size(chunks))
+    }
+
     /// The entry of a token.
     pub fn find(&self, digest: &Digest) -> Option<Entry<'_>> {
         let (before, upto) = self.directory.range(chunk::lead_of(digest));
@@ -123,7 +128,7 @@ impl Table {
     /// Bytes that the table occupies.
     pub fn bytes(&self) -> usize {
         let chunks: usize = self.chunks.iter().map(|chunk| chunk.bytes().len()).sum();
-        chunks.saturating_add(std::mem::size_of_val(&*self.chunks)).saturating_add(self.directory.bytes())
+        chunks.saturating_add(size_of_val(&*self.chunks)).saturating_add(self.directory.bytes())
     }
 }
 

@@ -113,11 +113,11 @@ impl Gate {
     }
 
     /// Pushes a configuration as Envoy does: a new root context in the same VM. The module's answer.
-    pub fn configure(&mut self, root_id: &str, configuration: &str) -> bool {
+    pub fn configure(&mut self, root_id: &str, configuration: impl AsRef<[u8]>) -> bool {
         let plugin = PluginConfig::new()
             .with_name(*b"gatepass")
             .with_root_id(root_id)
-            .with_configuration(configuration.as_bytes());
+            .with_configuration(configuration.as_ref());
         let mut scope = self.guest.enter_root();
         let root = scope.on_context_create(None).expect("a root context");
         if !self.started {
@@ -130,6 +130,13 @@ impl Gate {
         }
         self.calls.take();
         taken
+    }
+
+    /// The root's timer.
+    pub fn tick(&mut self) {
+        let root = self.root();
+        self.guest.enter_root().on_tick(root).expect("a module that does not trap");
+        self.calls.take();
     }
 
     /// A root context that was never configured, for hosts that send it requests all the same.

@@ -113,37 +113,6 @@ fn a_plugin_that_never_had_a_good_configuration_refuses_in_a_warm_vm() {
     assert_eq!(answer.decision(), Some("allow.token"), "the first is untouched");
 }
 
-/// On a worker a trap would open the gate, where the canary has found memory enough.
-#[test]
-fn a_configuration_that_memory_does_not_suffice_for_is_no_trap_and_admits_nobody() {
-    const MIB: usize = 1 << 20;
-    let text = |number: u64| {
-        let token = |n: usize| {
-            let user = format!("{n:0100}");
-            json!({"id": format!("{n:020}"), "sha256": format!("{n:064x}"), "user": user})
-        };
-        let tokens: Vec<Value> = (0..8000).map(token).chain([entry("plain", json!({}))]).collect();
-        revision("a", number, &tokens)
-    };
-    let texts: Vec<String> = (1..=4).map(text).collect();
-    let (mut enforced, mut refused) = (0, 0);
-    for megabytes in 4..26 {
-        let mut worker = Gate::with_memory(megabytes * MIB);
-        for text in &texts {
-            if !worker.configure("gatepass", text) {
-                break;
-            }
-            let answer = worker.send(&get("/rest/a").bearer(&secret("plain")));
-            match answer.decision() {
-                Some("allow.token") => enforced += 1,
-                Some("refuse.not_ready") => refused += 1,
-                other => panic!("{megabytes} MiB: {other:?}"),
-            }
-        }
-    }
-    assert!(enforced > 4 && refused > 0, "enforced {enforced} times, refused {refused} times");
-}
-
 #[test]
 fn every_example_of_the_contract_is_taken() {
     let digest = crate::house::token("plain").digest().to_string();

@@ -1,11 +1,11 @@
 //! A fault of the host lets no request through, and is never a trap: a trap takes down every gate of the VM, and on a
 //! worker that configures it opens them.
 
-use gatepass_second_host::gate::Answer;
+use gatepass_second_host::gate::{Answer, Gate, NOW};
 use gatepass_second_host::request::{Request, get};
 use serde_json::json;
 
-use crate::house::{check, gate, secret};
+use crate::house::{check, configuration, gate, secret};
 
 /// Sends a request of which the host fails a part. It goes no further, and the VM serves the next one.
 #[track_caller]
@@ -72,4 +72,20 @@ fn trailers_that_cannot_be_cleaned_do_not_go_on() {
     assert!(gate(json!({"anonymous": "forward"})).send(&sent).forwarded, "the test can fail");
     let answer = kept_back("a forged trailer that stays", sent.broken("proxy_remove_header_map_value"));
     assert!(answer.reset);
+}
+
+/// Nor can a configuration write lines of its own into the proxy's log.
+#[test]
+fn the_name_of_a_cluster_that_cannot_be_called_is_one_line_of_the_log() {
+    let mut configuration = configuration(json!({}));
+    configuration["report"] = json!({"cluster": "a\nb\u{1b}[2J\u{202e}\"", "interval_ms": 1000});
+    let mut gate = Gate::with(&configuration);
+    gate.send(&get("/rest/a").bearer(&secret("plain")));
+    gate.set_time(NOW + 61);
+    gate.tick();
+    let log = gate.log();
+    let line =
+        log.iter().find(|line| line.contains("cannot be called")).expect("a cluster that there is not");
+    assert!(line.contains(r#""a\nb\u{1b}[2J\u{202e}\"""#), "{line}");
+    assert!(!line.chars().any(|c| c.is_control()), "{line}");
 }

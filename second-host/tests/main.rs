@@ -6,6 +6,7 @@ mod headers;
 mod host_calls;
 mod house;
 mod interface;
+mod memory;
 mod replies;
 mod rows_1_to_3;
 mod rows_4_to_9;

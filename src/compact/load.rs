@@ -5,10 +5,11 @@ mod places;
 
 use std::sync::Arc;
 
-use gatepass_records::Sums;
+use gatepass_records::{Point, Product};
 
 use super::{CHECKED_FROM, FORMAT, HEAD, LISTED, MAGIC, MAX_PARTS, checksum};
 use crate::config::ConfigError;
+use crate::memory;
 use crate::policy::{LoadError, MAX_BYTES, MAX_TOKEN_IPS, MAX_TOKENS};
 use crate::source::Source;
 use crate::table::{Chunk, Table};
@@ -24,13 +25,13 @@ pub struct Held {
     chunks: Arc<[Chunk]>,
     /// What the list said of each of them.
     listed: Vec<Listed>,
-    /// The sum of the ids of each.
-    sums: Vec<u64>,
+    /// The product of the ids of each.
+    products: Vec<Product>,
     /// And the lists of ids.
     listed_ids: Vec<Listed>,
     ids: Vec<Ids>,
-    /// What sums are made by, drawn with the first configuration.
-    by: Option<Sums>,
+    /// What products are taken at, drawn with the first configuration.
+    point: Option<Point>,
     /// The scopes that there were.
     scopes: Vec<String>,
 }
@@ -39,7 +40,7 @@ impl Held {
     /// Bytes that are held beside the table itself.
     pub fn bytes(&self) -> usize {
         let listed = size_of_val(&*self.listed).saturating_add(size_of_val(&*self.listed_ids));
-        listed.saturating_add(size_of_val(&*self.sums)).saturating_add(size_of_val(&*self.ids))
+        listed.saturating_add(size_of_val(&*self.products)).saturating_add(size_of_val(&*self.ids))
     }
 }
 
@@ -124,25 +125,28 @@ impl Manifest {
     pub fn table(&self, source: &dyn Source, scopes: &[&str], held: &mut Held) -> Result<Table, LoadError> {
         let before = std::mem::take(held);
         let mut reader = Reader::of(source, &before);
-        let by = before.by.unwrap_or_else(ids::random_sums);
+        let point = before.point.unwrap_or_else(ids::random_point);
         let (listed, listed_ids) = self.listed();
         let ids_at = self.check_totals(source.size())?;
         let chosen = places(listed, &before.listed)?;
-        let (chunks, sums) = read_chunks(&mut reader, (self.parts_at(), listed), &chosen, &before, by)?;
+        let (chunks, products) =
+            read_chunks(&mut reader, (self.parts_at(), listed), &chosen, &before, point)?;
         check_scopes(&chunks, &chosen, scopes, &before)?;
+        let ids = ids::read(&mut reader, (ids_at, listed_ids), &before, point)?;
+        check_ids(&products, &ids)?;
+        drop(reader);
+        memory::reserve(self.checked.len().saturating_add(Table::overhead(chunks.len())))?;
         let table = Table::new(chunks).map_err(|out_of_order| {
             let field = format!("chunks[{}]", out_of_order.chunk);
             ConfigError::new(field, "the digests of a chunk lie behind all those of the chunk before it")
         })?;
-        let ids = ids::read(&mut reader, (ids_at, listed_ids), &before, by)?;
-        check_ids(&sums, &ids)?;
         *held = Held {
             chunks: Arc::clone(table.chunks()),
             listed: listed.to_vec(),
-            sums,
+            products,
             listed_ids: listed_ids.to_vec(),
             ids,
-            by: Some(by),
+            point: Some(point),
             scopes: scopes.iter().map(|name| (*name).to_owned()).collect(),
         };
         Ok(table)
@@ -227,29 +231,29 @@ impl<'s> Reader<'s> {
     }
 }
 
-/// Every chunk in its place, and the sum of its ids: made at once, while the caches have them.
+/// Every chunk in its place, and the product of its ids: made at once, while the caches have them.
 fn read_chunks(
     reader: &mut Reader<'_>,
     (mut at, listed): (usize, &[Listed]),
     chosen: &[Option<usize>],
     before: &Held,
-    by: Sums,
-) -> Result<(Vec<Chunk>, Vec<u64>), LoadError> {
-    let (mut chunks, mut sums) = (Vec::new(), Vec::new());
+    point: Point,
+) -> Result<(Vec<Chunk>, Vec<Product>), LoadError> {
+    let (mut chunks, mut products) = (Vec::new(), Vec::new());
     chunks.try_reserve_exact(listed.len())?;
-    sums.try_reserve_exact(listed.len())?;
+    products.try_reserve_exact(listed.len())?;
     let mut ips = 0_usize;
     for (index, (one, place)) in listed.iter().zip(chosen).enumerate() {
         let held =
-            place.and_then(|place| Some((before.chunks.get(place)?.clone(), *before.sums.get(place)?)));
-        let (chunk, sum) = match held {
+            place.and_then(|place| Some((before.chunks.get(place)?.clone(), *before.products.get(place)?)));
+        let (chunk, product) = match held {
             Some(held) => held,
             None => {
                 let chunk = read_chunk(reader, at, listed.get(index..).unwrap_or_default())
                     .map_err(|error| error.within(&format!("chunks[{index}]")))?;
                 let (places, body) = chunk.records();
-                let sum = by.of_records(places, body);
-                (chunk, sum)
+                let product = point.of_records(places, body);
+                (chunk, product)
             }
         };
         at = at.saturating_add(len(one));
@@ -260,9 +264,9 @@ fn read_chunks(
             return Err(ConfigError::new("tokens", problem).into());
         }
         chunks.push(chunk);
-        sums.push(sum);
+        products.push(product);
     }
-    Ok((chunks, sums))
+    Ok((chunks, products))
 }
 
 /// The first of these chunks.
@@ -276,11 +280,9 @@ fn read_chunk(reader: &mut Reader<'_>, at: usize, listed: &[Listed]) -> Result<C
     Ok(chunk)
 }
 
-/// The same bytes, to be shared. The allocation would trap where there is no memory: it is tried out before.
+/// The same bytes, to be shared.
 fn shared(bytes: &[u8]) -> Result<Arc<[u8]>, LoadError> {
-    /// What stands before shared bytes: two counts.
-    const COUNTS: usize = 2 * size_of::<usize>();
-    Vec::<usize>::new().try_reserve_exact(bytes.len().saturating_add(COUNTS).div_ceil(size_of::<usize>()))?;
+    memory::reserve(bytes.len())?;
     Ok(bytes.into())
 }
 

@@ -15,8 +15,19 @@ use super::wire::{
     IdentityHeaders, Integer, Mode, PluginConfiguration, Report, ScopeRule, Settings, StatedRefusal, Token,
     UniqueMap,
 };
+use crate::{address, table};
 
 const TOKENS: &str = "tokens";
+
+/// There are fewer values than this beside the tokens, names of fields counted in: what is made of each is many times its bytes, and all are
+/// there before any is looked at.
+pub(crate) const MAX_VALUES: usize = 65_536;
+/// And fewer than this in a token: twice as many as its longest list has.
+const MAX_TOKEN_VALUES: usize = 2 * address::MAX_ENTRIES;
+const TOO_MANY_VALUES: &str =
+    "fewer than 65536 values are possible beside the tokens, and fewer than 2048 in a token";
+/// The bound on what tokens' lists hold together.
+pub(crate) const TOO_MANY_ADDRESSES: &str = "all allowed_ips of tokens together have at most 1000000 entries";
 
 impl PluginConfiguration {
     /// Reads the JSON of a configuration: its form alone, not yet what it says.
@@ -42,16 +53,20 @@ impl<'de> Deserialize<'de> for PluginConfiguration {
 fn read<'j, D: Deserializer<'j>>(
     deserializer: D,
 ) -> std::result::Result<Result<PluginConfiguration>, D::Error> {
-    let mut listed = Listed::default();
+    let mut listed = Listed { tokens: Vec::new(), addresses: 0, error: None, values: MAX_VALUES };
     let whole = Reader { place: Place::Top, listed: &mut listed }.deserialize(deserializer)?;
     Ok(configuration(whole, listed))
 }
 
 /// The tokens, of which there may be a million: each is read before the next one is parsed.
-#[derive(Default)]
 struct Listed {
     tokens: Vec<Token>,
+    /// In all their lists together.
+    addresses: usize,
     error: Option<ConfigError>,
+    /// How many values there may still be, beside the tokens or in one of them. With none left the rest is parsed and
+    /// nothing of it kept.
+    values: usize,
 }
 
 impl Listed {
@@ -60,9 +75,16 @@ impl Listed {
         if self.error.is_some() {
             return;
         }
-        match token(value) {
-            Ok(token) => self.tokens.push(token),
+        let read = if self.values == 0 { Err(too_many_values()) } else { token(value) };
+        match read {
+            Ok(token) => {
+                self.addresses = self.addresses.saturating_add(token.allowed_ips.len());
+                self.tokens.push(token);
+            }
             Err(error) => self.error = Some(error.within(&format!("{TOKENS}[{index}]"))),
+        }
+        if self.addresses > table::MAX_IPS {
+            self.error = Some(ConfigError::new(TOKENS, TOO_MANY_ADDRESSES));
         }
     }
 }
@@ -94,6 +116,7 @@ impl<'j> DeserializeSeed<'j> for Reader<'_> {
     type Value = Value<'j>;
 
     fn deserialize<D: Deserializer<'j>>(self, deserializer: D) -> std::result::Result<Value<'j>, D::Error> {
+        self.listed.values = self.listed.values.saturating_sub(1);
         deserializer.deserialize_any(self)
     }
 }
@@ -136,13 +159,21 @@ impl<'j> Visitor<'j> for Reader<'_> {
     fn visit_seq<A: SeqAccess<'j>>(mut self, mut list: A) -> std::result::Result<Value<'j>, A::Error> {
         let mut values = Vec::new();
         let mut index = 0_usize;
+        let beside = self.listed.values;
+        if self.place == Place::Tokens {
+            self.listed.values = MAX_TOKEN_VALUES;
+        }
         while let Some(value) = list.next_element_seed(self.at(Place::Within))? {
             if self.place == Place::Tokens {
                 self.listed.push(index, value);
-            } else {
+                self.listed.values = MAX_TOKEN_VALUES;
+            } else if self.listed.values > 0 {
                 values.push(value);
             }
             index = index.saturating_add(1);
+        }
+        if self.place == Place::Tokens {
+            self.listed.values = beside;
         }
         Ok(Value::List(values))
     }
@@ -153,14 +184,24 @@ impl<'j> Visitor<'j> for Reader<'_> {
             let Value::Text(key) = key else { continue };
             let tokens = self.place == Place::Top && key == TOKENS;
             let place = if tokens { Place::Tokens } else { Place::Within };
-            pairs.push((key, map.next_value_seed(self.at(place))?));
+            let value = map.next_value_seed(self.at(place))?;
+            if self.listed.values > 0 {
+                pairs.push((key, value));
+            }
         }
         Ok(Value::Object(pairs))
     }
 }
 
+fn too_many_values() -> ConfigError {
+    ConfigError::new("", TOO_MANY_VALUES)
+}
+
 fn configuration(value: Value<'_>, listed: Listed) -> Result<PluginConfiguration> {
     let names = ["version", "epoch", "revision", "settings", "scopes", TOKENS, "token_set", "report"];
+    if listed.values == 0 {
+        return Err(too_many_values());
+    }
     let mut fields = Fields::of(value, &names)?;
     // Where a list stood there is an empty one now.
     let tokens = match (fields.take(TOKENS, Value::list)?, listed.error) {

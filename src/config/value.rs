@@ -62,8 +62,9 @@ impl<'j> Value<'j> {
 
     /// The texts of the list.
     pub(super) fn texts(self) -> Result<Vec<String>> {
-        let mut texts = Vec::new();
-        for (index, value) in self.list()?.into_iter().enumerate() {
+        let values = self.list()?;
+        let mut texts = Vec::with_capacity(values.len());
+        for (index, value) in values.into_iter().enumerate() {
             texts.push(value.text().map_err(|error| error.within(&format!("[{index}]")))?);
         }
         Ok(texts)

@@ -101,8 +101,7 @@ fn send(gate: &Gate, policy: Option<&Policy>, now: u64) {
         Ok(call) => gate.reporter.borrow_mut().call = Some(call),
         Err(Failed(status)) => {
             // One line, whatever the name.
-            let cluster = report.cluster.escape_default();
-            let said = format!("the cluster \"{cluster}\" cannot be called (status {status})");
+            let said = format!("the cluster {:?} cannot be called (status {status})", report.cluster);
             answered(gate, None, &said);
         }
     }

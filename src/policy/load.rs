@@ -12,9 +12,10 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Policy, Version};
 use crate::address::{self, AllowList};
 use crate::compact::{self, Held, Manifest};
-use crate::config::ConfigError;
 use crate::config::wire::{self, Integer, PluginConfiguration};
+use crate::config::{ConfigError, MAX_VALUES};
 use crate::headers;
+use crate::memory;
 use crate::names;
 use crate::path::PathPrefix;
 use crate::scope::{Rule, Scope};
@@ -42,14 +43,23 @@ pub const MAX_METHOD: usize = 32;
 pub const MAX_TOKEN_HEADERS: usize = 8;
 const REPORT_INTERVAL_MS: std::ops::RangeInclusive<u64> = 1_000..=3_600_000;
 
-/// So many times the bytes of its JSON does a configuration take while it is read, at most: what is made of a token that
-/// is nothing but an id, a digest and a user, with lists that have just grown.
+/// So many times the bytes of its JSON does a configuration take while it is read, at most, but for what its lists hold:
+/// what is made of a token that is nothing but an id, a digest and a user, with lists that have just grown.
 const JSON_BECOMES: usize = 4;
+/// What is made of an entry of a list while it is read, for each byte of the shortest, and of all entries that a
+/// configuration may have beside its tokens: see [`MAX_VALUES`].
+const ENTRY_BECOMES: usize = 64;
+const ENTRIES_BECOME: usize = 144 * MAX_VALUES;
+/// And what is left of a token's address, whose text has at least two characters, for each byte of the JSON.
+const ADDRESS_BECOMES: usize = 8;
+const ADDRESSES_BECOME: usize = 40 * MAX_TOKEN_IPS;
 
-/// Sees to it that there is memory for so many bytes. What is made of JSON is many small pieces, and one that cannot be
-/// had would be a trap, which on a worker opens the gate; memory that the VM has once got stays its own.
-fn reserve(bytes: usize) -> Result<(), TryReserveError> {
-    Vec::<u8>::new().try_reserve_exact(bytes)
+/// Makes room for what is made of so many bytes of JSON.
+fn reserve_for_json(bytes: usize) -> Result<(), TryReserveError> {
+    let times = |number: usize| bytes.saturating_mul(number);
+    let entries = times(ENTRY_BECOMES).min(ENTRIES_BECOME);
+    let addresses = times(ADDRESS_BECOMES).min(ADDRESSES_BECOME);
+    memory::reserve(times(JSON_BECOMES).saturating_add(entries).saturating_add(addresses))
 }
 
 /// Why a configuration was not taken.
@@ -132,12 +142,13 @@ impl Draft {
         let begin = source.read(0, compact::MAGIC.len().min(source.size()))?;
         if begin != compact::MAGIC {
             let json = source.read(0, source.size())?;
-            reserve(json.len().saturating_mul(JSON_BECOMES))?;
+            reserve_for_json(json.len())?;
             let configuration = PluginConfiguration::from_json(&json)?;
             drop(json);
             return Self::of_json(configuration);
         }
         let manifest = Manifest::read(source)?;
+        reserve_for_json(manifest.json().len())?;
         let mut configuration = PluginConfiguration::from_json(manifest.json())?;
         if configuration.tokens.take().is_some() || configuration.token_set.take().is_some() {
             return Err(ConfigError::new("tokens", "in a compact configuration the tokens are chunks").into());

@@ -20,9 +20,8 @@ impl Default for Directory {
 impl Directory {
     /// The directory of `count` numbers, which rise.
     pub(super) fn of(numbers: impl Iterator<Item = u32>, count: usize) -> Self {
-        // Twice as many beginnings as numbers, so that most have none or one.
-        let bits = usize::BITS.saturating_sub(count.leading_zeros()).saturating_add(1).min(MAX_BITS);
-        let beginnings = 1_usize.checked_shl(bits).unwrap_or(1);
+        let bits = bits(count);
+        let beginnings = beginnings(bits);
         let mut before = Vec::with_capacity(beginnings.saturating_add(1));
         let mut seen = 0_u32;
         for number in numbers {
@@ -32,6 +31,11 @@ impl Directory {
         }
         before.resize(beginnings.saturating_add(1), seen);
         Self { before: before.into_boxed_slice(), bits }
+    }
+
+    /// Bytes that the directory of `count` numbers occupies.
+    pub(super) fn size(count: usize) -> usize {
+        beginnings(bits(count)).saturating_add(1).saturating_mul(size_of::<u32>())
     }
 
     /// How many numbers come before all that begin as this one, and how many when those are counted in.
@@ -45,6 +49,15 @@ impl Directory {
     pub(super) fn bytes(&self) -> usize {
         std::mem::size_of_val(&*self.before)
     }
+}
+
+/// How many bits a beginning has: twice as many beginnings as numbers, so that most have none or one.
+fn bits(count: usize) -> u32 {
+    usize::BITS.saturating_sub(count.leading_zeros()).saturating_add(1).min(MAX_BITS)
+}
+
+fn beginnings(bits: u32) -> usize {
+    1_usize.checked_shl(bits).unwrap_or(1)
 }
 
 /// The first bits, as a number.

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use gatepass_records::Sums;
+use gatepass_records::{Point, Product};
 
 use super::{Held, Listed, Reader, len, places, tokens};
 use crate::config::ConfigError;
@@ -13,14 +13,12 @@ use crate::policy::LoadError;
 pub(super) struct Ids {
     first: u64,
     last: u64,
-    sum: u64,
+    product: Product,
 }
 
-/// Sums by a key of this VM's own.
-pub(super) fn random_sums() -> Sums {
-    let random = RandomState::new();
-    let draw = |number: u8| random.hash_one([number].as_slice());
-    Sums::by(draw(0), draw(1))
+/// A point of this VM's own.
+pub(super) fn random_point() -> Point {
+    Point::drawn(RandomState::new().hash_one([].as_slice() as &[u8]))
 }
 
 /// Every list of ids, those that are held without reading them.
@@ -28,7 +26,7 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
     (mut at, listed): (usize, &[Listed]),
     before: &Held,
-    by: Sums,
+    point: Point,
 ) -> Result<Vec<Ids>, LoadError> {
     let mut all: Vec<Ids> = Vec::new();
     all.try_reserve_exact(listed.len())?;
@@ -36,7 +34,7 @@ pub(super) fn read(
         let within = |error: LoadError| error.within(&format!("ids[{index}]"));
         let ids = match place.and_then(|place| before.ids.get(place)) {
             Some(ids) => *ids,
-            None => read_one(reader, at, listed.get(index..).unwrap_or_default(), by).map_err(within)?,
+            None => read_one(reader, at, listed.get(index..).unwrap_or_default(), point).map_err(within)?,
         };
         if all.last().is_some_and(|before| before.last >= ids.first) {
             return Err(within(not_rising()));
@@ -48,7 +46,7 @@ pub(super) fn read(
 }
 
 /// The first of these lists.
-fn read_one(reader: &mut Reader<'_>, at: usize, listed: &[Listed], by: Sums) -> Result<Ids, LoadError> {
+fn read_one(reader: &mut Reader<'_>, at: usize, listed: &[Listed], point: Point) -> Result<Ids, LoadError> {
     let bytes = reader.read(at, listed)?;
     let (numbers, rest) = bytes.as_chunks::<8>();
     let ([first, ..], [.., last], []) = (numbers, numbers, rest) else {
@@ -57,18 +55,19 @@ fn read_one(reader: &mut Reader<'_>, at: usize, listed: &[Listed], by: Sums) -> 
     if listed.first().map(tokens) != Some(numbers.len()) {
         return Err(ConfigError::new("", "its number of ids is not the listed one").into());
     }
-    let sum = by.of_rising(numbers).ok_or_else(not_rising)?;
-    Ok(Ids { first: u64::from_le_bytes(*first), last: u64::from_le_bytes(*last), sum })
+    let product = point.of_rising(numbers).ok_or_else(not_rising)?;
+    Ok(Ids { first: u64::from_le_bytes(*first), last: u64::from_le_bytes(*last), product })
 }
 
 fn not_rising() -> LoadError {
-    ConfigError::new("", "the numbers of ids rise, and none stands twice").into()
+    ConfigError::new("", "the numbers of ids rise, none stands twice, and all are below 2^61 - 1").into()
 }
 
-/// Whether the ids of the tokens, of which these are the sums, are those of the lists.
-pub(super) fn check_ids(sums: &[u64], ids: &[Ids]) -> Result<(), ConfigError> {
-    let total = |sums: &mut dyn Iterator<Item = u64>| sums.fold(0, u64::wrapping_add);
-    if total(&mut sums.iter().copied()) == total(&mut ids.iter().map(|ids| ids.sum)) {
+/// Whether the ids of the tokens, of which these are the products, are those of the lists.
+pub(super) fn check_ids(products: &[Product], ids: &[Ids]) -> Result<(), ConfigError> {
+    let tokens = products.iter().fold(Product::default(), |all, product| all.and(*product));
+    let listed = ids.iter().fold(Product::default(), |all, ids| all.and(ids.product));
+    if tokens == listed {
         return Ok(());
     }
     Err(ConfigError::new("ids", "these are not the ids of the tokens, or a token's id stands twice"))

@@ -234,10 +234,25 @@ fn sizes_have_bounds() {
         parse(&listed)
             .expect_err("too many addresses")
             .to_string()
-            .starts_with("tokens: all tokens' allowed_ips")
+            .starts_with("tokens: all allowed_ips of tokens")
     );
     listed["tokens"][0]["allowed_ips"] = json!([]);
     assert!(parse(&listed).is_ok());
+    // A rule of a method and 256 paths has 262 values: itself, its fields with their names, and what they hold.
+    let rule = json!({"methods": ["GET"], "paths": vec!["/a"; 256]});
+    let mut scoped = full();
+    for scope in ["a", "b", "c"] {
+        scoped["scopes"][scope] = json!(vec![rule.clone(); 64]);
+    }
+    assert!(parse(&scoped).is_ok());
+    scoped["scopes"]["d"] = json!(vec![rule; 64]);
+    let error = parse(&scoped).expect_err("too many values").to_string();
+    assert!(error.contains("fewer than 65536 values"), "{error}");
+    let error = error_with("/tokens/0/user", Some(json!(vec![0; 3000])));
+    assert!(
+        error.starts_with("tokens[0]: fewer than 65536 values") && error.contains("2048 in a token"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -6,8 +6,9 @@ use gatepass_records::number_of;
 
 use super::{LoadError, MAX_TOKEN_IPS, MAX_TOKENS, parse_at, parse_list};
 use crate::address::{self, Range};
-use crate::config::ConfigError;
 use crate::config::wire::{self, Integer};
+use crate::config::{ConfigError, TOO_MANY_ADDRESSES};
+use crate::memory;
 use crate::names;
 use crate::table::{Chunk, MAX_EXPIRY, Row, Table, chunks};
 use crate::token::Digest;
@@ -15,33 +16,45 @@ use crate::token::Digest;
 /// The table of a configuration's tokens; `scopes` are the names that there are, in order.
 pub(super) fn parse_tokens(tokens: &[wire::Token], scopes: &[&str]) -> Result<Table, LoadError> {
     check_counts(tokens)?;
-    let mut rows = Vec::new();
-    rows.try_reserve_exact(tokens.len())?;
+    memory::reserve(becomes(tokens))?;
+    let mut rows = Vec::with_capacity(tokens.len());
     for (index, token) in tokens.iter().enumerate() {
         let row = parse_token(token, scopes).map_err(|error| error.within(&format!("tokens[{index}]")))?;
         rows.push(row);
     }
     check_ids(&rows)?;
     sort(&mut rows)?;
-    build(&rows)
+    Ok(build(&rows)?)
+}
+
+/// Bytes that are taken until these tokens are a table: rows, what sorts them, chunks, and a chunk that is being written.
+fn becomes(tokens: &[wire::Token]) -> usize {
+    const ROW: usize = size_of::<[Row<'_>; 2]>();
+    const CHUNK: usize = 1024 * 1024;
+    let of = |token: &wire::Token| {
+        let texts = [token.id.len(), token.user.len(), token.scope.as_ref().map_or(0, String::len)];
+        let ips = token.allowed_ips.len().saturating_mul(size_of::<[Range; 2]>());
+        texts.into_iter().fold(ips.saturating_add(ROW), usize::saturating_add)
+    };
+    let all = tokens.iter().map(of).fold(0, usize::saturating_add);
+    all.saturating_mul(2).saturating_add(all.saturating_mul(4).min(CHUNK))
 }
 
 /// What is sorted: a number to sort by, then a digest, and a place in the list of tokens. Rows are large, and so would be
 /// the code that moves them.
 type Sorted<'r> = (u64, &'r Digest, u32);
 
-fn sorted<'r>(rows: &'r [Row<'_>], number: fn(&Row<'_>) -> u64) -> Result<Vec<Sorted<'r>>, LoadError> {
-    let mut order: Vec<Sorted<'_>> = Vec::new();
-    order.try_reserve_exact(rows.len())?;
-    order.extend(rows.iter().zip(0..).map(|(row, place)| (number(row), &row.digest, place)));
+fn sorted<'r>(rows: &'r [Row<'_>], number: fn(&Row<'_>) -> u64) -> Vec<Sorted<'r>> {
+    let order: Vec<Sorted<'_>> =
+        rows.iter().zip(0..).map(|(row, place)| (number(row), &row.digest, place)).collect();
     // A heap is slower than the sort of slices, and a tenth of its code.
-    Ok(BinaryHeap::from(order).into_sorted_vec())
+    BinaryHeap::from(order).into_sorted_vec()
 }
 
 /// Refuses an id that stands twice. Ids are told apart by their numbers as in the compact encoding, which could not hold
 /// two of the same number either.
-fn check_ids(rows: &[Row<'_>]) -> Result<(), LoadError> {
-    let order = sorted(rows, |row| number_of(row.id.as_bytes()))?;
+fn check_ids(rows: &[Row<'_>]) -> Result<(), ConfigError> {
+    let order = sorted(rows, |row| number_of(row.id.as_bytes()));
     let twice = order.windows(2).filter_map(|pair| match pair {
         [(one, _, first), (other, _, second)] if one == other => Some((*first).max(*second)),
         _ => None,
@@ -49,20 +62,20 @@ fn check_ids(rows: &[Row<'_>]) -> Result<(), LoadError> {
     if let Some(place) = twice.min() {
         let id = rows.get(place as usize).map_or("", |row| row.id);
         let problem = format_args!("the id {id} stands here twice");
-        return Err(ConfigError::new(format!("tokens[{place}].id"), problem).into());
+        return Err(ConfigError::new(format!("tokens[{place}].id"), problem));
     }
     Ok(())
 }
 
 /// Puts rows in the order of their digests, of which none may stand twice.
-fn sort(rows: &mut [Row<'_>]) -> Result<(), LoadError> {
-    let order = sorted(rows, |row| row.digest.leading())?;
+fn sort(rows: &mut [Row<'_>]) -> Result<(), ConfigError> {
+    let order = sorted(rows, |row| row.digest.leading());
     for pair in order.windows(2) {
         if let [(_, one, _), (_, other, place)] = pair
             && one == other
         {
             let field = format!("tokens[{place}].sha256");
-            return Err(ConfigError::new(field, "another token has the same digest").into());
+            return Err(ConfigError::new(field, "another token has the same digest"));
         }
     }
     let places: Vec<u32> = order.into_iter().map(|(_, _, place)| place).collect();
@@ -85,7 +98,7 @@ fn move_to(rows: &mut [Row<'_>], mut order: Vec<u32>) {
     }
 }
 
-fn build(rows: &[Row<'_>]) -> Result<Table, LoadError> {
+fn build(rows: &[Row<'_>]) -> Result<Table, ConfigError> {
     let mut built = Vec::new();
     for bytes in chunks(rows) {
         // Every row was checked, so an error here is this code's own.
@@ -93,7 +106,7 @@ fn build(rows: &[Row<'_>]) -> Result<Table, LoadError> {
             Chunk::parse(bytes.into()).map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
         built.push(chunk);
     }
-    Table::new(built).map_err(|_| ConfigError::new("tokens", "the table could not be built").into())
+    Table::new(built).map_err(|_| ConfigError::new("tokens", "the table could not be built"))
 }
 
 fn check_counts(tokens: &[wire::Token]) -> Result<(), ConfigError> {
@@ -101,8 +114,7 @@ fn check_counts(tokens: &[wire::Token]) -> Result<(), ConfigError> {
         return Err(ConfigError::new("tokens", format_args!("at most {MAX_TOKENS} tokens are possible")));
     }
     if tokens.iter().map(|token| token.allowed_ips.len()).sum::<usize>() > MAX_TOKEN_IPS {
-        let problem = format!("all tokens' allowed_ips together have at most {MAX_TOKEN_IPS} entries");
-        return Err(ConfigError::new("tokens", problem));
+        return Err(ConfigError::new("tokens", TOO_MANY_ADDRESSES));
     }
     Ok(())
 }

@@ -10,5 +10,5 @@ mod ids;
 mod record;
 
 pub use check::{Fault, Highest, check};
-pub use ids::{Sums, number_of};
+pub use ids::{Point, Product, number_of};
 pub use record::{Place, RECORD, Record, lead, text};
