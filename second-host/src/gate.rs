@@ -78,7 +78,7 @@ impl Gate {
     #[track_caller]
     pub fn with(configuration: &Value) -> Self {
         let mut gate = Self::fresh();
-        assert!(gate.configure("gatepass", &configuration.to_string()), "refused: {:?}", gate.log());
+        assert!(gate.configure("gatepass", configuration.to_string()), "refused: {:?}", gate.log());
         gate
     }
 
@@ -86,7 +86,7 @@ impl Gate {
     #[track_caller]
     pub fn traced(configuration: &Value) -> Self {
         let mut gate = Self::of(module::traced());
-        assert!(gate.configure("gatepass", &configuration.to_string()), "refused: {:?}", gate.log());
+        assert!(gate.configure("gatepass", configuration.to_string()), "refused: {:?}", gate.log());
         gate
     }
 

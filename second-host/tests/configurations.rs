@@ -52,7 +52,7 @@ fn a_broken_configuration_leaves_the_last_good_one_enforced_in_a_warm_vm() {
             ],
         );
     }
-    assert!(gate.configure("gatepass", &revision("a1", 18, &[])), "and a good one is taken after it");
+    assert!(gate.configure("gatepass", revision("a1", 18, &[])), "and a good one is taken after it");
     decides(&mut gate, &[("revoked", get("/rest/a").bearer(&secret("plain")), "403 credentials_unknown")]);
 }
 
@@ -60,7 +60,7 @@ fn a_broken_configuration_leaves_the_last_good_one_enforced_in_a_warm_vm() {
 fn a_new_revision_is_enforced_by_requests_of_the_old_root_too() {
     let mut gate = Gate::with(&configuration(json!({})));
     let old = gate.root();
-    assert!(gate.configure("gatepass", &revision("a1", 18, &[entry("amys", json!({"user": "amy"}))])));
+    assert!(gate.configure("gatepass", revision("a1", 18, &[entry("amys", json!({"user": "amy"}))])));
     for root in [old, gate.root()] {
         let answers = ["plain", "amys"].map(|id| gate.send_to(root, &get("/rest/a").bearer(&secret(id))));
         assert_eq!(answers[0].decision(), Some("refuse.credentials_unknown"));
@@ -73,24 +73,24 @@ fn a_stale_revision_is_ignored_and_taken_for_an_answer() {
     let mut gate = Gate::fresh();
     let with_token = [entry("plain", json!({}))];
     let plain = || get("/rest/a").bearer(&secret("plain"));
-    assert!(gate.configure("gatepass", &revision("a", 17, &[])));
-    assert!(gate.configure("gatepass", &revision("a", 16, &with_token)), "true, or the worker would be open");
+    assert!(gate.configure("gatepass", revision("a", 17, &[])));
+    assert!(gate.configure("gatepass", revision("a", 16, &with_token)), "true, or the worker would be open");
     decides(&mut gate, &[("16 after 17: a revoked token stays so", plain(), "403 credentials_unknown")]);
     assert!(gate.log().iter().any(|line| line.contains("below 17")), "{:?}", gate.log());
-    assert!(gate.configure("gatepass", &revision("a", 17, &with_token)));
+    assert!(gate.configure("gatepass", revision("a", 17, &with_token)));
     decides(&mut gate, &[("the same revision is taken again", plain(), "allow.token plain")]);
-    assert!(gate.configure("gatepass", &revision("b", 1, &[])));
+    assert!(gate.configure("gatepass", revision("b", 1, &[])));
     decides(&mut gate, &[("a new epoch starts anew", plain(), "403 credentials_unknown")]);
-    assert!(gate.configure("gatepass", &revision("a", 16, &with_token)));
+    assert!(gate.configure("gatepass", revision("a", 16, &with_token)));
     decides(&mut gate, &[("and does not bring an old one back", plain(), "403 credentials_unknown")]);
 }
 
 #[test]
 fn plugins_with_a_root_id_each_enforce_each_their_own() {
     let mut gate = Gate::fresh();
-    assert!(gate.configure("one", &revision("a", 17, &[entry("plain", json!({}))])));
+    assert!(gate.configure("one", revision("a", 17, &[entry("plain", json!({}))])));
     let one = gate.root();
-    assert!(gate.configure("two", &revision("a", 1, &[entry("amys", json!({"user": "amy"}))])));
+    assert!(gate.configure("two", revision("a", 1, &[entry("amys", json!({"user": "amy"}))])));
     let two = gate.root();
     for (root, id, decision) in [
         (one, "plain", "allow.token"),
@@ -159,7 +159,7 @@ fn pushes_leave_nothing_behind_in_the_vm() {
     let suffices = |bytes: usize, pushes: u64| {
         let mut worker = Gate::with_memory(bytes);
         (1..=pushes).all(|number| {
-            worker.configure("gatepass", &text(number))
+            worker.configure("gatepass", text(number))
                 && worker.send(&get("/rest/a").bearer(&secret("plain"))).decision() == Some("allow.token")
         })
     };
