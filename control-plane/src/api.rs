@@ -9,6 +9,7 @@ mod edge;
 mod extract;
 mod fleet;
 mod health;
+mod import;
 mod openapi;
 mod settings;
 mod snapshot;
@@ -19,7 +20,9 @@ mod whoami;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
+use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use crate::change::Committed;
@@ -31,6 +34,7 @@ pub use creation::CreationLimit;
 pub(crate) use cursor::MAX_CURSOR;
 use described::Described;
 pub use edge::AllowedHosts;
+pub(crate) use import::MAX_FILE;
 pub use openapi::document;
 
 /// Where the first version of the contract is.
@@ -56,6 +60,8 @@ fn v1() -> Described {
         .add(routes!(tokens::show_token, tokens::revoke_token))
         .add(routes!(users::list_users, users::create_user))
         .add(routes!(users::show_user, users::update_user))
+        .add(routes!(users::set_password))
+        .add(import_users())
         .add(routes!(tokens::revoke_all_tokens))
         .add(routes!(settings::show_settings, settings::update_settings))
         .add(routes!(settings::preview_settings))
@@ -85,6 +91,12 @@ pub fn router(api: Api) -> Router {
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method);
     edge::wrap(router, api.clone()).with_state(api)
+}
+
+/// The call that imports. A file may be longer than other bodies.
+fn import_users() -> UtoipaMethodRouter<Api> {
+    use utoipa_axum::router::UtoipaMethodRouterExt as _;
+    routes!(import::import_users).layer(DefaultBodyLimit::max(import::FILE.bytes))
 }
 
 /// Tells the client which revision is live; nothing while a change waits for delivery.

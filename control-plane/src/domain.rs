@@ -5,6 +5,7 @@ pub mod audit;
 pub mod authority;
 pub mod choice;
 pub mod fleet;
+pub mod groups;
 pub mod impact;
 pub mod malformed;
 pub mod merge_patch;

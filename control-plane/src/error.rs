@@ -27,6 +27,9 @@ pub enum Error {
         /// What would be right.
         problem: String,
     },
+    /// Rows of a file are wrong: 400.
+    #[error("{}", .0.sentence())]
+    Rows(RowErrors),
     /// The present state does not allow it: 409.
     #[error("{problem}")]
     Conflict {
@@ -47,6 +50,53 @@ impl Error {
     /// An error at `field`.
     pub fn invalid(field: impl Into<String>, problem: impl std::fmt::Display) -> Self {
         Self::Invalid { field: field.into(), problem: problem.to_string() }
+    }
+}
+
+/// What is wrong with the rows of a file, as far as it was read.
+#[derive(Debug)]
+pub struct RowErrors(pub Vec<RowError>);
+
+/// What is wrong with one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowError {
+    /// Which row.
+    pub place: Place,
+    /// The field; empty for the whole row.
+    pub field: String,
+    /// What would be right.
+    pub problem: String,
+}
+
+/// Where a row stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In this line of the file, from 1.
+    Line(u64),
+    /// At this place of the list `users`, from 0.
+    Item(usize),
+}
+
+impl RowErrors {
+    fn sentence(&self) -> String {
+        let first = self.0.first().map(|error| format!("{}: {}", error.path(), error.problem));
+        format!("nothing was imported, since rows are wrong; the first: {}", first.unwrap_or_default())
+    }
+}
+
+impl RowError {
+    /// Row and field, as one path.
+    pub fn path(&self) -> String {
+        let row = match self.place {
+            Place::Line(line) => format!("line {line}"),
+            Place::Item(index) => format!("users[{index}]"),
+        };
+        let joint = match self.place {
+            _ if self.field.is_empty() => "",
+            Place::Line(_) => ": ",
+            Place::Item(_) => ".",
+        };
+        format!("{row}{joint}{}", self.field)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::change::Change;
 use crate::context::Context;
 use crate::data_folder::write_private;
 use crate::domain::address::IpList;
+use crate::domain::groups::Groups;
 use crate::domain::settings::Settings;
 use crate::domain::user::{Role, User, system_actor};
 use crate::error::Error;
@@ -42,6 +43,8 @@ pub async fn set_up(context: &Context, protected_paths: &[String]) -> Result<boo
         active: true,
         display_name: None,
         email: None,
+        groups: Groups::default(),
+        has_password: true,
         created_at: change.at(),
     };
     let admin = users::insert(&mut change, admin, Some(&hash)).await?;

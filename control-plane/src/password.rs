@@ -1,6 +1,9 @@
 //! Passwords of people: rules and hashes.
 
-use argon2::password_hash::PasswordHasher as _;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use std::sync::Arc;
+
 use argon2::{Algorithm, Argon2, Params, Version};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -11,6 +14,8 @@ use crate::random::{Random, letters_and_digits};
 pub const MIN_LEN: usize = 12;
 /// Most characters of a password.
 pub const MAX_LEN: usize = 128;
+/// Longest text that is tried as a password, in bytes: longer than any password.
+pub const MAX_TRIED: usize = 1024;
 const INITIAL_LEN: usize = 28;
 
 /// What a password hash costs.
@@ -43,6 +48,32 @@ impl PasswordHashing {
             .map_err(|error| Error::Internal(format!("the password could not be hashed: {error}")))?;
         Ok(hash.to_string())
     }
+
+    /// Does [`Self::hash`] off the async threads: it takes its time.
+    ///
+    /// # Errors
+    /// The random source failed, or the work ended.
+    pub async fn hash_apart(&self, password: Password, random: &Arc<dyn Random>) -> Result<String, Error> {
+        let (hashing, random) = (self.clone(), Arc::clone(random));
+        let done = tokio::task::spawn_blocking(move || hashing.hash(&password, random.as_ref())).await;
+        done.map_err(|error| Error::Internal(format!("the work on a password ended: {error}")))?
+    }
+}
+
+/// Does [`verify`] off the async threads: it takes its time.
+///
+/// # Errors
+/// The work ended.
+pub async fn verify_apart(hash: String, text: String) -> Result<bool, Error> {
+    let done = tokio::task::spawn_blocking(move || verify(&hash, &text)).await;
+    done.map_err(|error| Error::Internal(format!("the work on a password ended: {error}")))
+}
+
+/// Whether `text` is the password that `hash` was made of. A hash that cannot be read is nobody's.
+pub fn verify(hash: &str, text: &str) -> bool {
+    let text: String = text.nfc().collect();
+    let Ok(hash) = PasswordHash::new(hash) else { return false };
+    Argon2::default().verify_password(text.as_bytes(), &hash).is_ok()
 }
 
 /// A password in clear. Its `Debug` hides it.
@@ -88,8 +119,6 @@ impl Password {
 mod tests {
     use super::*;
     use crate::random::SystemRandom;
-    use argon2::password_hash::PasswordVerifier as _;
-    use argon2::password_hash::phc::PasswordHash;
 
     #[test]
     fn passwords_have_12_to_128_characters() {
@@ -107,8 +136,11 @@ mod tests {
         assert!(password.expose().len() >= 24);
         let hash = PasswordHashing::cheap().hash(&password, &SystemRandom).unwrap();
         assert!(hash.starts_with("$argon2id$v=19$"), "{hash}");
-        let parsed = PasswordHash::new(&hash).unwrap();
-        assert!(Argon2::default().verify_password(password.expose().as_bytes(), &parsed).is_ok());
+        assert!(verify(&hash, password.expose()));
+        assert!(!verify(&hash, "another password") && !verify("", "") && !verify("$argon2id$", ""));
+        let composed =
+            PasswordHashing::cheap().hash(&Password::parse("Jörg the thirteenth").unwrap(), &SystemRandom);
+        assert!(verify(&composed.unwrap(), "Jo\u{308}rg the thirteenth"), "from another keyboard");
         assert!(PasswordHashing::default().0.m_cost() >= 19 * 1024);
     }
 }

@@ -13,8 +13,10 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::connections::HEADER_BYTES;
 use crate::domain::address::{MAX_ENTRY, MAX_GLOBAL_ENTRIES, MAX_TOKEN_ENTRIES};
 use crate::domain::audit::Action;
+use crate::domain::groups;
 use crate::domain::settings::{APPLY_BOUND, MAX_TOKENS_PER_USER, Settings, SettingsPatch};
 use crate::domain::text::MAX_TEXT;
+use crate::password;
 
 /// What stands in a document until [`kinds`] takes its place: utoipa's types do not know all of JSON Schema.
 fn placeholder() -> RefOr<Schema> {
@@ -71,6 +73,23 @@ kinds! {
     UserName => json!({
         "type": "string", "minLength": 1, "maxLength": MAX_USER_NAME, "pattern": USER_NAME, "examples": ["fred"],
         "description": "No control character, colon or outer space; unique in any case, never changed and never given twice",
+    });
+    /// The groups that a person is in.
+    GroupNames => group_names();
+    /// What people are looked for by.
+    SearchText => json!({"type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": TEXT});
+    /// A password that somebody chooses.
+    NewPasswordText => json!({"type": "string", "format": "password", "minLength": password::MIN_LEN, "maxLength": password::MAX_LEN, "pattern": TEXT});
+    /// A password that somebody shows.
+    PasswordText => json!({"type": "string", "format": "password", "maxLength": password::MAX_TRIED});
+    /// Members of an object that differ.
+    Members => json!({"type": "object"});
+    /// Users from a file.
+    UserFile => user_file();
+    /// Users from a file.
+    CsvFile => json!({
+        "type": "string", "maxLength": crate::api::MAX_FILE, "examples": ["name,role,groups\nfred,user,dev;ops\n"],
+        "description": "CSV with a header (RFC 4180); columns: name, role, active, display_name, email, groups (separated by semicolons)",
     });
     /// A token's public id.
     TokenId => json!({
@@ -171,6 +190,26 @@ kinds! {
             }},
         },
     });
+}
+
+fn group_names() -> Value {
+    let name = json!({"type": "string", "minLength": 1, "maxLength": groups::MAX_NAME, "pattern": "^[^;\\s\\u0000-\\u001f\\u007f-\\u009f]([^;\\u0000-\\u001f\\u007f-\\u009f]*[^;\\s\\u0000-\\u001f\\u007f-\\u009f])?$"});
+    json!({"type": "array", "maxItems": groups::MAX_GROUPS, "items": name, "examples": [["dev", "ops"]]})
+}
+
+fn user_file() -> Value {
+    let named = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    let or_null = json!({"anyOf": [named("Text"), {"type": "null"}]});
+    let user = json!({
+        "type": "object", "required": ["name"], "additionalProperties": false,
+        "description": "What is missing stays as it is; who is new needs a role",
+        "properties": {
+            "name": named("UserName"), "role": named("Role"), "active": {"type": "boolean"},
+            "display_name": or_null, "email": or_null, "groups": named("GroupNames"),
+        },
+    });
+    let users = json!({"type": "array", "maxItems": crate::users::import::MAX_ROWS, "items": user});
+    json!({"type": "object", "required": ["users"], "additionalProperties": false, "properties": {"users": users}})
 }
 
 fn entry() -> Value {

@@ -18,7 +18,7 @@ use crate::domain::fleet::{Worker, WorkerKey};
 use crate::domain::settings::Settings;
 use crate::domain::token::{State, Token};
 use crate::domain::usage::TokenUse;
-use crate::domain::user::User;
+use crate::domain::user::{User, UserFilter};
 use crate::idempotency::{Key, Known};
 
 /// The database failed, or holds what this program did not write. The cause is for the log, not for clients.
@@ -138,16 +138,23 @@ pub trait Transaction: Send {
     async fn user(&mut self, name: &str) -> Result<Option<User>, StoreError>;
     /// The user whose name has this key (see [`crate::domain::user::name_key`]).
     async fn user_by_key(&mut self, key: &str) -> Result<Option<User>, StoreError>;
-    /// Users ordered by key, after `after`, at most `limit`.
-    async fn users(&mut self, after: Option<&str>, limit: i64) -> Result<Vec<User>, StoreError>;
+    /// Users that `filter` admits, ordered by key, after `after`, at most `limit`.
+    async fn users(
+        &mut self,
+        filter: &UserFilter,
+        after: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<User>, StoreError>;
     /// Whether there is any user.
     async fn has_users(&mut self) -> Result<bool, StoreError>;
     /// How many active admins there are.
     async fn active_admins(&mut self) -> Result<i64, StoreError>;
-    /// Adds a user (`user.id` is ignored) and returns the id.
+    /// Adds a user (`user.id` and `user.has_password` are ignored) and returns the id.
     async fn insert_user(&mut self, user: &User, password_hash: Option<&str>) -> Result<i64, StoreError>;
-    /// Writes role, active, display name and mail address of the user with this id.
+    /// Writes role, active, display name, mail address and groups of the user with this id.
     async fn update_user(&mut self, user: &User) -> Result<(), StoreError>;
+    /// The password's hash of the user with this id; `None` without a password.
+    async fn password_hash(&mut self, user_id: i64) -> Result<Option<String>, StoreError>;
     /// Writes the password's hash.
     async fn set_password_hash(&mut self, user_id: i64, hash: &str) -> Result<(), StoreError>;
 

@@ -1,5 +1,8 @@
 //! Users: add, list, show, change.
 
+pub mod import;
+mod password;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -8,11 +11,13 @@ use crate::change::{Change, Committed};
 use crate::clock::rfc3339;
 use crate::context::Context;
 use crate::domain::audit::Action;
-use crate::domain::user::{Role, User, check_new_name, name_key};
+use crate::domain::groups::Groups;
+use crate::domain::user::{Role, User, UserFilter, check_new_name, name_key};
 use crate::domain::{authority, choice, text};
 use crate::error::Error;
 use crate::schema;
 use crate::tokens::Page;
+pub use password::{NewPassword, set_password};
 
 /// A person who is to be added.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -32,6 +37,10 @@ pub struct NewUser {
     #[serde(default)]
     #[schema(value_type = Option<schema::Text>)]
     pub email: Option<String>,
+    /// The groups that the person is in.
+    #[serde(default)]
+    #[schema(value_type = schema::GroupNames, required = false)]
+    pub groups: Groups,
 }
 
 /// What is to change. A missing field stays; `null` empties one that may be empty.
@@ -55,6 +64,10 @@ pub struct UserPatch {
     #[serde(deserialize_with = "given")]
     #[schema(value_type = Option<schema::Text>)]
     pub email: Option<Option<String>>,
+    /// The groups that the person is in, all of them.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = schema::GroupNames, required = false)]
+    pub groups: Option<Groups>,
 }
 
 /// A given value, so that `null` is not taken for a missing one.
@@ -70,10 +83,18 @@ fn given_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>
     role(deserializer).map(Some)
 }
 
-/// A user as it is shown, in lists and in the audit.
+/// A user as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = User)]
 pub struct UserView {
+    #[serde(flatten)]
+    record: UserRecord,
+    has_password: bool,
+}
+
+/// A user as the audit shows it: what somebody made it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+struct UserRecord {
     #[schema(value_type = schema::UserName)]
     name: String,
     role: Role,
@@ -82,11 +103,19 @@ pub struct UserView {
     display_name: Option<String>,
     #[schema(value_type = Option<schema::Text>, required)]
     email: Option<String>,
+    #[schema(value_type = schema::GroupNames)]
+    groups: Groups,
     #[schema(value_type = schema::Time)]
     created_at: String,
 }
 
 impl From<&User> for UserView {
+    fn from(user: &User) -> Self {
+        Self { record: user.into(), has_password: user.has_password }
+    }
+}
+
+impl From<&User> for UserRecord {
     fn from(user: &User) -> Self {
         Self {
             name: user.name.clone(),
@@ -94,10 +123,14 @@ impl From<&User> for UserView {
             active: user.active,
             display_name: user.display_name.clone(),
             email: user.email.clone(),
+            groups: user.groups.clone(),
             created_at: rfc3339(user.created_at),
         }
     }
 }
+
+/// Why a name cannot be given.
+const TAKEN: &str = "there is or was a user of this name, in this or another case: names are not used twice";
 
 /// Adds a user.
 ///
@@ -118,14 +151,13 @@ pub async fn create(
         active: true,
         display_name: new.display_name,
         email: new.email,
+        groups: new.groups,
+        has_password: false,
         created_at: change.at(),
     };
     check_texts(&change, &user)?;
     if change.tx.user_by_key(&name_key(&user.name)).await?.is_some() {
-        let problem =
-            "there is or was a user of this name, in this or another case: names are not used twice"
-                .to_owned();
-        return Err(Error::Conflict { code: "user_exists", problem });
+        return Err(Error::Conflict { code: "user_exists", problem: TAKEN.to_owned() });
     }
     let view = insert(&mut change, user, None).await?;
     Ok((UserView::from(&view), change.commit().await?))
@@ -138,24 +170,28 @@ pub(crate) async fn insert(
     password_hash: Option<&str>,
 ) -> Result<User, Error> {
     let id = change.tx.insert_user(&user, password_hash).await?;
-    let user = User { id, ..user };
-    change.record(Action::UserCreated, target(&user), &(), &UserView::from(&user));
+    let user = User { id, has_password: password_hash.is_some(), ..user };
+    change.record(Action::UserCreated, target(&user), &(), &UserRecord::from(&user));
     Ok(user)
 }
 
-/// Lists users by name, after the key `after`, at most `limit`.
+/// Lists the users that `filter` admits by name, after the key `after`, at most `limit`. What is searched for may be in
+/// any case.
 ///
 /// # Errors
 /// The caller is no admin.
 pub async fn list(
     context: &Context,
     caller: &Caller,
+    filter: UserFilter,
     after: Option<String>,
     limit: usize,
 ) -> Result<Page<UserView>, Error> {
     authority::administers(caller.principal())?;
+    let filter = UserFilter { search: filter.search.as_deref().map(name_key), ..filter };
+    let one_more = i64::try_from(limit).unwrap_or(0).saturating_add(1);
     let mut tx = context.store.read().await?;
-    let mut users = tx.users(after.as_deref(), i64::try_from(limit).unwrap_or(0).saturating_add(1)).await?;
+    let mut users = tx.users(&filter, after.as_deref(), one_more).await?;
     let more = users.len() > limit;
     users.truncate(limit);
     let next_cursor = users.last().filter(|_| more).map(|user| name_key(&user.name));
@@ -191,17 +227,28 @@ pub async fn update(
         return Ok((UserView::from(&new), None));
     }
     check_texts(&change, &new)?;
-    change.tx.update_user(&new).await?;
-    // Counted after the change, so that the rule is about what would be left.
-    if change.tx.active_admins().await? == 0 {
-        let problem = "this is the last active admin: make another one first".to_owned();
-        return Err(Error::Conflict { code: "last_admin", problem });
-    }
+    write(&mut change, &old, &new).await?;
+    keep_an_admin(&mut change).await?;
+    Ok((UserView::from(&new), Some(change.commit().await?)))
+}
+
+/// Writes what has changed of a user, with its audit entry.
+async fn write(change: &mut Change<'_>, old: &User, new: &User) -> Result<(), Error> {
+    change.tx.update_user(new).await?;
     if (old.role, old.active) != (new.role, new.active) {
         change.filter_sees_it();
     }
-    change.record(Action::UserUpdated, target(&new), &UserView::from(&old), &UserView::from(&new));
-    Ok((UserView::from(&new), Some(change.commit().await?)))
+    change.record(Action::UserUpdated, target(new), &UserRecord::from(old), &UserRecord::from(new));
+    Ok(())
+}
+
+/// Asked after a change, so that the rule is about what would be left.
+async fn keep_an_admin(change: &mut Change<'_>) -> Result<(), Error> {
+    if change.tx.active_admins().await? > 0 {
+        return Ok(());
+    }
+    let problem = "no active admin would be left: make another one first".to_owned();
+    Err(Error::Conflict { code: "last_admin", problem })
 }
 
 fn patched(mut user: User, patch: UserPatch) -> User {
@@ -213,6 +260,7 @@ fn patched(mut user: User, patch: UserPatch) -> User {
     if let Some(email) = patch.email {
         user.email = email;
     }
+    user.groups = patch.groups.unwrap_or(user.groups);
     user
 }
 
@@ -227,7 +275,7 @@ fn check_texts(change: &Change<'_>, user: &User) -> Result<(), Error> {
             text::check(value, &prefixes).map_err(|problem| Error::invalid(field, problem))?;
         }
     }
-    Ok(())
+    user.groups.check(&prefixes).map_err(|problem| Error::invalid("groups", problem))
 }
 
 /// How the audit names a user.

@@ -26,6 +26,14 @@ pub async fn set_password(context: &Context, name: &str, password: &Password) ->
     let target = users::target(&user);
     change.record(Action::UserUpdated, target, &json!({"password": "old"}), &json!({"password": "new"}));
     change.commit().await?;
+    remove_first_start_files(context, name)
+}
+
+/// Removes the files of the first start, once the first admin's password has been changed.
+///
+/// # Errors
+/// They cannot be removed.
+pub(crate) fn remove_first_start_files(context: &Context, name: &str) -> Result<(), Error> {
     if name == ADMIN {
         remove_private(&context.folder.initial_password())?;
         remove_private(&context.folder.initial_token())?;

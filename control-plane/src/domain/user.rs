@@ -6,6 +6,8 @@ use unicase::UniCase;
 use unicode_normalization::UnicodeNormalization as _;
 use utoipa::ToSchema;
 
+use super::groups::Groups;
+
 /// What a person may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -49,8 +51,33 @@ pub struct User {
     pub display_name: Option<String>,
     /// Where mail goes.
     pub email: Option<String>,
+    /// The groups that the person is in.
+    pub groups: Groups,
+    /// Whether the person has a password.
+    pub has_password: bool,
     /// Unix time in seconds.
     pub created_at: i64,
+}
+
+impl User {
+    /// What the person is looked for by: name, display name and mail address, folded, a line each.
+    pub fn search_key(&self) -> String {
+        let texts = [Some(&self.name), self.display_name.as_ref(), self.email.as_ref()];
+        texts.map(|text| text.map(|text| name_key(text)).unwrap_or_default()).join("\n")
+    }
+}
+
+/// Which users a list holds. All conditions must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// Only those in whose [`User::search_key`] this occurs.
+    pub search: Option<String>,
+    /// Only those with this role.
+    pub role: Option<Role>,
+    /// Only the active ones, or only the others.
+    pub active: Option<bool>,
+    /// Only those in this group.
+    pub group: Option<String>,
 }
 
 /// Actors of the audit that are no people. Nobody may have such a name.
@@ -62,6 +89,9 @@ pub mod system_actor {
     /// The start of a server on a database that there was. No name of a user has a colon.
     pub const SERVER_START: &str = "server:start";
 }
+
+/// What stands in a path where a name does.
+const IMPORT: &str = "import";
 
 /// The key under which a name is unique: canonical caseless matching (Unicode 3.13, D145).
 pub fn name_key(name: &str) -> String {
@@ -80,6 +110,9 @@ pub fn check_new_name(name: &str) -> Result<(), String> {
         return Err("a user name has no invisible characters, and is not . or ..".to_owned());
     }
     let key = name_key(name);
+    if key == IMPORT {
+        return Err("this name is kept for the path under which users are imported".to_owned());
+    }
     if key == system_actor::FIRST_START || key == system_actor::DATA_FOLDER {
         return Err("this name is kept for the audit".to_owned());
     }
@@ -127,7 +160,9 @@ mod tests {
             ".",
             "..",
         ];
-        for bad in ["data-folder", "Data-Folder", "first-start", "a:b", ""].into_iter().chain(unseen) {
+        for bad in
+            ["data-folder", "Data-Folder", "first-start", "Import", "a:b", ""].into_iter().chain(unseen)
+        {
             assert!(check_new_name(bad).is_err(), "{bad}");
         }
     }

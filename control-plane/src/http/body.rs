@@ -35,10 +35,25 @@ pub(crate) async fn merge_patch<T: DeserializeOwned>(request: Request, bounds: B
     read(request, bounds, &[JSON, MERGE_PATCH]).await
 }
 
+/// Reads a body of one of `types` as it is, and tells of which.
+pub(crate) async fn of_types(
+    request: Request,
+    bounds: Bounds,
+    types: &[&'static str],
+) -> Result<(&'static str, Bytes), Problem> {
+    let found = types.iter().find(|known| is_one_of(&[**known], request.headers()));
+    let found = found.copied().ok_or_else(|| unsupported(types))?;
+    Ok((found, bytes(request, bounds).await?))
+}
+
+fn unsupported(types: &[&str]) -> Problem {
+    let detail = format!("send the body as Content-Type: {}", types.join(" or "));
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+}
+
 async fn read<T: DeserializeOwned>(request: Request, bounds: Bounds, types: &[&str]) -> Result<T, Problem> {
     if !is_one_of(types, request.headers()) {
-        let detail = format!("send the body as Content-Type: {}", types.join(" or "));
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+        return Err(unsupported(types));
     }
     Ok(parse(&bytes(request, bounds).await?).map_err(Error::from)?)
 }

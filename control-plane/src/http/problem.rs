@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{Error, Place, RowError, RowErrors};
 
 /// A problem's code, left on the reply for the log.
 #[derive(Clone, Copy)]
@@ -17,11 +17,12 @@ pub struct Problem {
     code: &'static str,
     detail: String,
     field: Option<String>,
+    rows: Vec<RowError>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), field: None }
+        Self { status, code, detail: detail.into(), field: None, rows: Vec::new() }
     }
 
     /// 400 for a field of the body or the query.
@@ -49,6 +50,10 @@ impl From<Error> for Problem {
             Error::Denied(why) => Self::new(StatusCode::FORBIDDEN, why.code(), detail),
             Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not_found", detail),
             Error::Invalid { field, problem } => Self::invalid(field, problem),
+            Error::Rows(RowErrors(rows)) => {
+                let first = rows.first().map(RowError::path).unwrap_or_default();
+                Self { rows, ..Self::invalid(first, detail) }
+            }
             Error::Conflict { code, .. } => Self::new(StatusCode::CONFLICT, code, detail),
             Error::Stale => Self::new(StatusCode::PRECONDITION_FAILED, "stale", detail),
             Error::Internal(cause) => Self::internal(&cause),
@@ -65,6 +70,29 @@ struct Body<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<RowBody<'a>>,
+}
+
+/// What is wrong with a row of a file: `line` of CSV, `item` of JSON.
+#[derive(Serialize)]
+struct RowBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<usize>,
+    field: &'a str,
+    detail: &'a str,
+}
+
+impl<'a> From<&'a RowError> for RowBody<'a> {
+    fn from(error: &'a RowError) -> Self {
+        let (line, item) = match error.place {
+            Place::Line(line) => (Some(line), None),
+            Place::Item(item) => (None, Some(item)),
+        };
+        Self { line, item, field: &error.field, detail: &error.problem }
+    }
 }
 
 impl IntoResponse for Problem {
@@ -76,6 +104,7 @@ impl IntoResponse for Problem {
             code: self.code,
             detail: &self.detail,
             field: self.field.as_deref(),
+            errors: self.rows.iter().map(RowBody::from).collect(),
         };
         let json = serde_json::to_string(&body).unwrap_or_default();
         let content_type = [(header::CONTENT_TYPE, "application/problem+json")];

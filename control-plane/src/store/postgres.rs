@@ -31,7 +31,7 @@ use crate::domain::fleet::{Worker, WorkerKey};
 use crate::domain::settings::Settings;
 use crate::domain::token::Token;
 use crate::domain::usage::TokenUse;
-use crate::domain::user::User;
+use crate::domain::user::{User, UserFilter};
 use crate::idempotency::{Key, Known};
 
 /// Sessions of one server, besides the one that listens.
@@ -54,6 +54,7 @@ const MIGRATIONS: &[Step] = &[
     (2, "usage", include_str!("../../migrations/postgres/0002_usage.sql")),
     (3, "audit_filters", include_str!("../../migrations/postgres/0003_audit_filters.sql")),
     (4, "idempotency", include_str!("../../migrations/postgres/0004_idempotency.sql")),
+    (6, "people", include_str!("../../migrations/postgres/0006_people.sql")),
 ];
 
 /// The database in PostgreSQL.
@@ -189,8 +190,8 @@ impl Transaction for PostgresTransaction {
         run!(self, users::by_key, key)
     }
 
-    async fn users(&mut self, after: Option<&str>, limit: i64) -> Result<Vec<User>> {
-        run!(self, users::list, after, limit)
+    async fn users(&mut self, filter: &UserFilter, after: Option<&str>, limit: i64) -> Result<Vec<User>> {
+        run!(self, users::list, filter, after, limit)
     }
 
     async fn has_users(&mut self) -> Result<bool> {
@@ -207,6 +208,10 @@ impl Transaction for PostgresTransaction {
 
     async fn update_user(&mut self, user: &User) -> Result<()> {
         run!(self, users::update, user)
+    }
+
+    async fn password_hash(&mut self, user_id: i64) -> Result<Option<String>> {
+        run!(self, users::password_hash, user_id)
     }
 
     async fn set_password_hash(&mut self, user_id: i64, hash: &str) -> Result<()> {

@@ -1,6 +1,7 @@
 //! What every database's rows have in common.
 
 use super::StoreError;
+use crate::domain::groups::Groups;
 
 /// A number that is never negative.
 pub(super) fn unsigned(value: i64) -> Result<u64, StoreError> {
@@ -15,4 +16,14 @@ pub(super) fn signed(value: u64) -> Result<i64, StoreError> {
 /// A statement that must have changed one row did not.
 pub(super) fn one_row(affected: u64, what: &'static str) -> Result<(), StoreError> {
     if affected == 1 { Ok(()) } else { Err(StoreError::Unreadable(what)) }
+}
+
+/// Groups as they are kept.
+pub(super) fn group_names(groups: &Groups) -> String {
+    serde_json::Value::from(groups.names()).to_string()
+}
+
+/// Groups from what is kept.
+pub(super) fn groups(text: &str) -> Result<Groups, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Unreadable("user row"))
 }

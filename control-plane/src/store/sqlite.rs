@@ -29,7 +29,7 @@ use crate::domain::fleet::{Worker, WorkerKey};
 use crate::domain::settings::Settings;
 use crate::domain::token::Token;
 use crate::domain::usage::TokenUse;
-use crate::domain::user::User;
+use crate::domain::user::{User, UserFilter};
 use crate::idempotency::{Key, Known};
 
 /// How long a writer waits for a writer in another process.
@@ -41,6 +41,7 @@ const MIGRATIONS: &[Step] = &[
     (2, "usage", include_str!("../../migrations/0002_usage.sql")),
     (3, "audit_filters", include_str!("../../migrations/0003_audit_filters.sql")),
     (4, "idempotency", include_str!("../../migrations/0004_idempotency.sql")),
+    (6, "people", include_str!("../../migrations/0006_people.sql")),
 ];
 
 /// The database in one SQLite file.
@@ -143,8 +144,8 @@ impl Transaction for SqliteTransaction {
         users::by_key(&mut self.inner, key).await
     }
 
-    async fn users(&mut self, after: Option<&str>, limit: i64) -> Result<Vec<User>> {
-        users::list(&mut self.inner, after, limit).await
+    async fn users(&mut self, filter: &UserFilter, after: Option<&str>, limit: i64) -> Result<Vec<User>> {
+        users::list(&mut self.inner, filter, after, limit).await
     }
 
     async fn has_users(&mut self) -> Result<bool> {
@@ -161,6 +162,10 @@ impl Transaction for SqliteTransaction {
 
     async fn update_user(&mut self, user: &User) -> Result<()> {
         users::update(&mut self.inner, user).await
+    }
+
+    async fn password_hash(&mut self, user_id: i64) -> Result<Option<String>> {
+        users::password_hash(&mut self.inner, user_id).await
     }
 
     async fn set_password_hash(&mut self, user_id: i64, hash: &str) -> Result<()> {

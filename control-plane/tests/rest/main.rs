@@ -14,6 +14,7 @@ mod edge;
 mod first_start;
 mod fleet;
 mod openapi;
+mod people;
 #[allow(dead_code, reason = "each of the binaries that share it uses a part")]
 #[path = "../support/postgres.rs"]
 mod postgres;
@@ -27,4 +28,5 @@ mod settings_bound;
 mod settings_preview;
 mod support;
 mod tokens;
+mod user_import;
 mod users;

@@ -223,6 +223,10 @@ impl Gate {
         self.call(Method::POST, &format!("/api/v1{path}"), token, Some(body)).await
     }
 
+    pub async fn put(&self, path: &str, token: &str, body: Value) -> Reply {
+        self.call(Method::PUT, &format!("/api/v1{path}"), token, Some(body)).await
+    }
+
     pub async fn patch(&self, path: &str, token: &str, body: Value) -> Reply {
         self.call(Method::PATCH, &format!("/api/v1{path}"), token, Some(body)).await
     }

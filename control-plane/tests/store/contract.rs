@@ -4,10 +4,11 @@ use gatepass::token::Digest;
 use gatepass_control_plane::domain::address::IpList;
 use gatepass_control_plane::domain::audit::{Action, AuditKey, Draft, Head, chain};
 use gatepass_control_plane::domain::fleet::{Enforced, Worker, WorkerKey};
+use gatepass_control_plane::domain::groups::Groups;
 use gatepass_control_plane::domain::settings::Settings;
 use gatepass_control_plane::domain::token::Token;
 use gatepass_control_plane::domain::usage::{LastUse, TokenUse};
-use gatepass_control_plane::domain::user::{Role, User};
+use gatepass_control_plane::domain::user::{Role, User, UserFilter};
 use gatepass_control_plane::store::sqlite::SqliteStore;
 use gatepass_control_plane::store::{Store, StoreError, TokenFilter, Transaction, Version};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -108,7 +109,18 @@ async fn epoch_revision_and_settings(store: &dyn Store) {
 
 fn user(name: &str, role: Role) -> User {
     let (display_name, email) = (Some("Fred F.".to_owned()), None);
-    User { id: 0, name: name.to_owned(), role, active: true, display_name, email, created_at: 7 }
+    let groups = Groups::from(vec!["team".to_owned(), "ops".to_owned()]);
+    User {
+        id: 0,
+        name: name.to_owned(),
+        role,
+        active: true,
+        display_name,
+        email,
+        groups,
+        has_password: false,
+        created_at: 7,
+    }
 }
 
 async fn users(store: &dyn Store) {
@@ -120,17 +132,43 @@ async fn users(store: &dyn Store) {
     assert_eq!(tx.user("fred").await.unwrap(), None, "exactly this name");
     assert_eq!(tx.user_by_key("fred").await.unwrap().unwrap().name, "Fred");
     let names = |users: Vec<User>| users.into_iter().map(|user| user.name).collect::<Vec<_>>();
-    assert_eq!(names(tx.users(None, 2).await.unwrap()), ["anna", "Fred"]);
-    assert_eq!(names(tx.users(Some("fred"), 2).await.unwrap()), ["zoe"]);
+    let all = UserFilter::default();
+    assert_eq!(names(tx.users(&all, None, 2).await.unwrap()), ["anna", "Fred"]);
+    assert_eq!(names(tx.users(&all, Some("fred"), 2).await.unwrap()), ["zoe"]);
     assert_eq!(tx.active_admins().await.unwrap(), 1);
 
     let anna = tx.user("anna").await.unwrap().unwrap();
-    let changed =
-        User { role: Role::User, active: false, display_name: None, email: Some("a@b".to_owned()), ..anna };
+    let changed = User {
+        role: Role::User,
+        active: false,
+        display_name: None,
+        email: Some("Ä@b".to_owned()),
+        groups: Groups::from(vec!["it's \"quoted\"".to_owned()]),
+        ..anna
+    };
     tx.update_user(&changed).await.unwrap();
     assert_eq!(tx.user("anna").await.unwrap(), Some(changed.clone()));
     assert_eq!(tx.active_admins().await.unwrap(), 0);
+    assert_eq!(tx.password_hash(changed.id).await.unwrap(), None);
     tx.set_password_hash(changed.id, "hash").await.unwrap();
+    assert_eq!(tx.password_hash(changed.id).await.unwrap().as_deref(), Some("hash"));
+    assert_eq!(tx.password_hash(-1).await.unwrap(), None);
+    assert!(tx.user("anna").await.unwrap().unwrap().has_password);
+    let some = UserFilter::default;
+    for (filter, found) in [
+        (UserFilter { search: Some("fred f.".to_owned()), ..some() }, vec!["Fred", "zoe"]),
+        (UserFilter { search: Some("ä@".to_owned()), ..some() }, vec!["anna"]),
+        (UserFilter { search: Some("%".to_owned()), ..some() }, vec![]),
+        (UserFilter { role: Some(Role::User), ..some() }, vec!["anna", "Fred"]),
+        (UserFilter { active: Some(false), ..some() }, vec!["anna"]),
+        (UserFilter { active: Some(true), ..some() }, vec!["Fred", "zoe"]),
+        (UserFilter { group: Some("ops".to_owned()), ..some() }, vec!["Fred", "zoe"]),
+        (UserFilter { group: Some("it's \"quoted\"".to_owned()), ..some() }, vec!["anna"]),
+        (UserFilter { group: Some("op".to_owned()), ..some() }, vec![]),
+        (UserFilter { group: Some("ops".to_owned()), role: Some(Role::User), ..some() }, vec!["Fred"]),
+    ] {
+        assert_eq!(names(tx.users(&filter, None, 9).await.unwrap()), found, "{filter:?}");
+    }
     tx.commit().await.unwrap();
     let again = user("FRED", Role::User);
     refused(store, async |tx| tx.insert_user(&again, None).await, "names are unique").await;

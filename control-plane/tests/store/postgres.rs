@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use gatepass_control_plane::domain::groups::Groups;
 use gatepass_control_plane::domain::settings::Settings;
 use gatepass_control_plane::domain::user::{Role, User};
 use gatepass_control_plane::store::place::DatabaseUrl;
@@ -27,7 +28,18 @@ async fn set_up(server: &Postgres) -> (PostgresStore, String) {
 
 fn user(name: &str) -> User {
     let (display_name, email) = (None, None);
-    User { id: 0, name: name.to_owned(), role: Role::User, active: true, display_name, email, created_at: 7 }
+    let (role, groups) = (Role::User, Groups::default());
+    User {
+        id: 0,
+        name: name.to_owned(),
+        role,
+        active: true,
+        display_name,
+        email,
+        groups,
+        has_password: false,
+        created_at: 7,
+    }
 }
 
 async fn revision(store: &PostgresStore) -> u64 {

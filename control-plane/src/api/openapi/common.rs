@@ -177,6 +177,13 @@ fn problem() -> Value {
             "code": {"type": "string", "pattern": "^[a-z_]{1,64}$", "description": "Stable, for programs"},
             "detail": text("What is wrong and what would be right, for people; it may change"),
             "field": text("The path of the member or parameter that is at fault, where one is"),
+            "errors": {
+                "type": "array", "description": "What is wrong with the rows of a file",
+                "items": {"type": "object", "required": ["field", "detail"], "properties": {
+                    "line": {"type": "integer", "minimum": 1}, "item": {"type": "integer", "minimum": 0},
+                    "field": text("Empty for the whole row"), "detail": text("What would be right"),
+                }},
+            },
         },
     })
 }

@@ -4,12 +4,15 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
 use super::{Result, one_row};
-use crate::domain::user::{Role, User, name_key};
+use crate::domain::user::{Role, User, UserFilter, name_key};
 use crate::store::StoreError;
+use crate::store::rows::{group_names, groups};
 
 pub(super) async fn by_key(db: &mut PgConnection, key: &str) -> Result<Option<User>> {
     let row = sqlx::query(
-        "SELECT id, name, role, active, display_name, email, created_at FROM users WHERE name_key = $1",
+        "SELECT id, name, role, active, display_name, email, group_names,
+                password_hash IS NOT NULL AS has_password, created_at
+         FROM users WHERE name_key = $1",
     )
     .bind(key)
     .fetch_optional(db)
@@ -17,12 +20,28 @@ pub(super) async fn by_key(db: &mut PgConnection, key: &str) -> Result<Option<Us
     row.as_ref().map(from_row).transpose()
 }
 
-pub(super) async fn list(db: &mut PgConnection, after: Option<&str>, limit: i64) -> Result<Vec<User>> {
+pub(super) async fn list(
+    db: &mut PgConnection,
+    filter: &UserFilter,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<User>> {
     let rows = sqlx::query(
-        "SELECT id, name, role, active, display_name, email, created_at FROM users
-         WHERE name_key > $1 ORDER BY name_key LIMIT $2",
+        "SELECT id, name, role, active, display_name, email, group_names,
+                password_hash IS NOT NULL AS has_password, created_at
+         FROM users
+         WHERE name_key > $1
+           AND ($2::text IS NULL OR strpos(search_key, $2) > 0)
+           AND ($3::text IS NULL OR role = $3)
+           AND ($4::boolean IS NULL OR active = $4)
+           AND ($5::text IS NULL OR group_names::jsonb ? $5)
+         ORDER BY name_key LIMIT $6",
     )
     .bind(after.unwrap_or_default())
+    .bind(&filter.search)
+    .bind(filter.role.map(Role::as_str))
+    .bind(filter.active)
+    .bind(&filter.group)
     .bind(limit)
     .fetch_all(db)
     .await?;
@@ -40,15 +59,18 @@ pub(super) async fn active_admins(db: &mut PgConnection) -> Result<i64> {
 
 pub(super) async fn insert(db: &mut PgConnection, user: &User, password_hash: Option<&str>) -> Result<i64> {
     let id = sqlx::query_scalar(
-        "INSERT INTO users (name, name_key, role, active, display_name, email, password_hash, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+        "INSERT INTO users (name, name_key, search_key, role, active, display_name, email, group_names,
+                            password_hash, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
     )
     .bind(&user.name)
     .bind(name_key(&user.name))
+    .bind(user.search_key())
     .bind(user.role.as_str())
     .bind(user.active)
     .bind(&user.display_name)
     .bind(&user.email)
+    .bind(group_names(&user.groups))
     .bind(password_hash)
     .bind(user.created_at)
     .fetch_one(db)
@@ -57,16 +79,26 @@ pub(super) async fn insert(db: &mut PgConnection, user: &User, password_hash: Op
 }
 
 pub(super) async fn update(db: &mut PgConnection, user: &User) -> Result<()> {
-    let done =
-        sqlx::query("UPDATE users SET role = $1, active = $2, display_name = $3, email = $4 WHERE id = $5")
-            .bind(user.role.as_str())
-            .bind(user.active)
-            .bind(&user.display_name)
-            .bind(&user.email)
-            .bind(user.id)
-            .execute(db)
-            .await?;
+    let done = sqlx::query(
+        "UPDATE users SET role = $1, active = $2, display_name = $3, email = $4, group_names = $5, search_key = $6
+         WHERE id = $7",
+    )
+    .bind(user.role.as_str())
+    .bind(user.active)
+    .bind(&user.display_name)
+    .bind(&user.email)
+    .bind(group_names(&user.groups))
+    .bind(user.search_key())
+    .bind(user.id)
+    .execute(db)
+    .await?;
     one_row(done.rows_affected(), "user row")
+}
+
+pub(super) async fn password_hash(db: &mut PgConnection, user_id: i64) -> Result<Option<String>> {
+    let sql = "SELECT password_hash FROM users WHERE id = $1";
+    let found: Option<Option<String>> = sqlx::query_scalar(sql).bind(user_id).fetch_optional(db).await?;
+    Ok(found.flatten())
 }
 
 pub(super) async fn set_password_hash(db: &mut PgConnection, user_id: i64, hash: &str) -> Result<()> {
@@ -87,6 +119,8 @@ fn from_row(row: &PgRow) -> Result<User> {
         active: row.try_get("active")?,
         display_name: row.try_get("display_name")?,
         email: row.try_get("email")?,
+        groups: groups(row.try_get("group_names")?)?,
+        has_password: row.try_get("has_password")?,
         created_at: row.try_get("created_at")?,
     })
 }

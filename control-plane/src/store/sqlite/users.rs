@@ -4,12 +4,15 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::{Result, one_row};
-use crate::domain::user::{Role, User, name_key};
+use crate::domain::user::{Role, User, UserFilter, name_key};
 use crate::store::StoreError;
+use crate::store::rows::{group_names, groups};
 
 pub(super) async fn by_key(db: &mut SqliteConnection, key: &str) -> Result<Option<User>> {
     let row = sqlx::query(
-        "SELECT id, name, role, active, display_name, email, created_at FROM users WHERE name_key = ?",
+        "SELECT id, name, role, active, display_name, email, group_names,
+                password_hash IS NOT NULL AS has_password, created_at
+         FROM users WHERE name_key = ?",
     )
     .bind(key)
     .fetch_optional(db)
@@ -17,12 +20,28 @@ pub(super) async fn by_key(db: &mut SqliteConnection, key: &str) -> Result<Optio
     row.as_ref().map(from_row).transpose()
 }
 
-pub(super) async fn list(db: &mut SqliteConnection, after: Option<&str>, limit: i64) -> Result<Vec<User>> {
+pub(super) async fn list(
+    db: &mut SqliteConnection,
+    filter: &UserFilter,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<User>> {
     let rows = sqlx::query(
-        "SELECT id, name, role, active, display_name, email, created_at FROM users
-         WHERE name_key > ? ORDER BY name_key LIMIT ?",
+        "SELECT id, name, role, active, display_name, email, group_names,
+                password_hash IS NOT NULL AS has_password, created_at
+         FROM users
+         WHERE name_key > ?1
+           AND (?2 IS NULL OR instr(search_key, ?2) > 0)
+           AND (?3 IS NULL OR role = ?3)
+           AND (?4 IS NULL OR active = ?4)
+           AND (?5 IS NULL OR EXISTS (SELECT 1 FROM json_each(group_names) WHERE value = ?5))
+         ORDER BY name_key LIMIT ?6",
     )
     .bind(after.unwrap_or_default())
+    .bind(&filter.search)
+    .bind(filter.role.map(Role::as_str))
+    .bind(filter.active)
+    .bind(&filter.group)
     .bind(limit)
     .fetch_all(db)
     .await?;
@@ -44,15 +63,18 @@ pub(super) async fn insert(
     password_hash: Option<&str>,
 ) -> Result<i64> {
     let done = sqlx::query(
-        "INSERT INTO users (name, name_key, role, active, display_name, email, password_hash, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO users (name, name_key, search_key, role, active, display_name, email, group_names,
+                            password_hash, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&user.name)
     .bind(name_key(&user.name))
+    .bind(user.search_key())
     .bind(user.role.as_str())
     .bind(user.active)
     .bind(&user.display_name)
     .bind(&user.email)
+    .bind(group_names(&user.groups))
     .bind(password_hash)
     .bind(user.created_at)
     .execute(db)
@@ -61,15 +83,26 @@ pub(super) async fn insert(
 }
 
 pub(super) async fn update(db: &mut SqliteConnection, user: &User) -> Result<()> {
-    let done = sqlx::query("UPDATE users SET role = ?, active = ?, display_name = ?, email = ? WHERE id = ?")
-        .bind(user.role.as_str())
-        .bind(user.active)
-        .bind(&user.display_name)
-        .bind(&user.email)
-        .bind(user.id)
-        .execute(db)
-        .await?;
+    let done = sqlx::query(
+        "UPDATE users SET role = ?, active = ?, display_name = ?, email = ?, group_names = ?, search_key = ?
+         WHERE id = ?",
+    )
+    .bind(user.role.as_str())
+    .bind(user.active)
+    .bind(&user.display_name)
+    .bind(&user.email)
+    .bind(group_names(&user.groups))
+    .bind(user.search_key())
+    .bind(user.id)
+    .execute(db)
+    .await?;
     one_row(done.rows_affected(), "user row")
+}
+
+pub(super) async fn password_hash(db: &mut SqliteConnection, user_id: i64) -> Result<Option<String>> {
+    let sql = "SELECT password_hash FROM users WHERE id = ?";
+    let found: Option<Option<String>> = sqlx::query_scalar(sql).bind(user_id).fetch_optional(db).await?;
+    Ok(found.flatten())
 }
 
 pub(super) async fn set_password_hash(db: &mut SqliteConnection, user_id: i64, hash: &str) -> Result<()> {
@@ -90,6 +123,8 @@ fn from_row(row: &SqliteRow) -> Result<User> {
         active: row.try_get("active")?,
         display_name: row.try_get("display_name")?,
         email: row.try_get("email")?,
+        groups: groups(row.try_get("group_names")?)?,
+        has_password: row.try_get("has_password")?,
         created_at: row.try_get("created_at")?,
     })
 }
