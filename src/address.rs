@@ -49,6 +49,11 @@ impl AllowList {
 pub struct Range(IpNet);
 
 impl Range {
+    /// A range of a list that was read before: without host bits, and no IPv4 address written as IPv6.
+    pub(crate) fn of_checked(net: IpNet) -> Self {
+        Self(net)
+    }
+
     /// The range as a CIDR.
     pub fn net(&self) -> IpNet {
         self.0

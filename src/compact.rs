@@ -12,20 +12,20 @@
 //! way are found by the checksums.
 
 mod load;
+mod set;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gatepass_records::number_of;
 use sha2::{Digest as _, Sha256};
 use twox_hash::XxHash64;
 
 use crate::config::ConfigError;
 use crate::config::wire::PluginConfiguration;
 use crate::policy::{LoadError, Policy};
-use crate::table::Table;
 
 pub use load::Held;
 pub(crate) use load::Manifest;
+pub use set::TokenSet;
 
 /// SHA-256 of the bytes of a chunk or of a list of ids, by which a configuration names what it shares with the one before.
 pub type PartName = [u8; 32];
@@ -55,7 +55,7 @@ pub fn encode(configuration: &PluginConfiguration) -> Result<Vec<u8>, ConfigErro
     let policy = Policy::from_wire(configuration.clone())?;
     let rest = PluginConfiguration { tokens: None, token_set: None, ..configuration.clone() };
     let json = serde_json::to_vec(&rest).map_err(|error| ConfigError::new("", error))?;
-    write(&json, policy.table())
+    Ok(write(&json, &TokenSet::of_table(policy.table())?))
 }
 
 /// The same configuration with its tokens as `token_set`: for hosts that carry only JSON.
@@ -64,7 +64,7 @@ pub fn encode(configuration: &PluginConfiguration) -> Result<Vec<u8>, ConfigErro
 /// The first field for which the filter would refuse it.
 pub fn encode_in_json(configuration: &PluginConfiguration) -> Result<PluginConfiguration, ConfigError> {
     let policy = Policy::from_wire(configuration.clone())?;
-    let token_set = STANDARD.encode(write(b"", policy.table())?);
+    let token_set = STANDARD.encode(write(b"", &TokenSet::of_table(policy.table())?));
     Ok(PluginConfiguration { tokens: None, token_set: Some(token_set), ..configuration.clone() })
 }
 
@@ -136,57 +136,34 @@ fn checksum(bytes: &[u8]) -> u32 {
     XxHash64::oneshot(0, bytes) as u32
 }
 
-fn write(json: &[u8], table: &Table) -> Result<Vec<u8>, ConfigError> {
-    let chunks = table.chunks();
-    let ids = id_lists(table)?;
-    let mut list: Vec<u8> = chunks.iter().flat_map(|chunk| listed(chunk.bytes(), chunk.len())).collect();
-    ids.iter().for_each(|ids| list.extend(listed(ids, ids.as_chunks::<8>().0.len())));
-    let mut checked = Vec::new();
-    for number in [size(json.len()), size(chunks.len()), size(table.len()), size(ids.len())] {
-        checked.extend_from_slice(&number.to_le_bytes());
-    }
-    checked.extend_from_slice(json);
-    checked.extend_from_slice(&list);
-    let mut bytes = MAGIC.to_vec();
+fn write(json: &[u8], set: &TokenSet) -> Vec<u8> {
+    let list = set.chunks.iter().map(|part| part.listed).chain(set.ids.iter().map(|part| part.listed));
+    let list: Vec<u8> = list.flatten().collect();
+    let counts = [json.len(), set.chunks.len(), set.len(), set.ids.len()];
+    let checked = [counts.map(|count| size(count).to_le_bytes()).as_flattened(), json, &list].concat();
+    let ids = |ids: &[u64]| ids.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
+    let parts = set
+        .chunks
+        .iter()
+        .map(|part| part.content.bytes().len())
+        .chain(set.ids.iter().map(|part| part.content.len().saturating_mul(8)));
+    let mut bytes =
+        Vec::with_capacity(parts.fold(CHECKED_FROM.saturating_add(checked.len()), usize::saturating_add));
+    bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&FORMAT.to_le_bytes());
     bytes.extend_from_slice(&checksum(&checked).to_le_bytes());
-    bytes.append(&mut checked);
-    chunks.iter().for_each(|chunk| bytes.extend_from_slice(chunk.bytes()));
-    ids.iter().for_each(|ids| bytes.extend_from_slice(ids));
-    Ok(bytes)
+    bytes.extend_from_slice(&checked);
+    set.chunks.iter().for_each(|part| bytes.extend_from_slice(part.content.bytes()));
+    set.ids.iter().for_each(|part| bytes.extend_from_slice(&ids(&part.content)));
+    bytes
 }
 
-/// The numbers of all ids, rising, cut where a leading bit changes as chunks are.
-fn id_lists(table: &Table) -> Result<Vec<Vec<u8>>, ConfigError> {
-    let mut numbers: Vec<u64> = table.iter().map(|(_, entry)| number_of(entry.id.as_bytes())).collect();
-    numbers.sort_unstable();
-    if let Some([twice, _]) = numbers.array_windows().find(|[one, other]| one == other) {
-        let mut alike = table.iter().filter(|(_, entry)| number_of(entry.id.as_bytes()) == *twice);
-        let [one, other] = [alike.next(), alike.next()].map(|token| token.map_or("", |(_, entry)| entry.id));
-        let problem = format!("the ids {one} and {other} have the same number: one of them has to change");
-        return Err(ConfigError::new("tokens", problem));
-    }
-    // Numbers have 61 bits.
-    let (mut lists, mut open) = (Vec::new(), vec![(numbers.as_slice(), 61_u32)]);
-    while let Some((numbers, bits)) = open.pop() {
-        if numbers.len() > MAX_LIST {
-            let bit = bits.saturating_sub(1);
-            let (low, high) = numbers.split_at(numbers.partition_point(|number| number >> bit & 1 == 0));
-            // The lower half comes first: it is pushed last.
-            open.extend([(high, bit), (low, bit)]);
-        } else if !numbers.is_empty() {
-            lists.push(numbers.iter().flat_map(|number| number.to_le_bytes()).collect());
-        }
-    }
-    Ok(lists)
-}
-
-fn listed(part: &[u8], tokens: usize) -> Vec<u8> {
-    let mut place = Sha256::digest(part).to_vec();
-    for number in [size(part.len()), size(tokens), checksum(part)] {
-        place.extend_from_slice(&number.to_le_bytes());
-    }
-    place
+fn listed(part: &[u8], tokens: usize) -> [u8; LISTED] {
+    let mut listed = [0; LISTED];
+    let numbers = [size(part.len()), size(tokens), checksum(part)].map(u32::to_le_bytes);
+    let all = Sha256::digest(part).into_iter().chain(numbers.as_flattened().iter().copied());
+    listed.iter_mut().zip(all).for_each(|(to, from)| *to = from);
+    listed
 }
 
 /// All that is counted here is bounded far below 4 GiB by the bounds of a configuration.

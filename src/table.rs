@@ -10,11 +10,13 @@
 
 mod build;
 mod chunk;
+pub(crate) mod cut;
 mod directory;
 mod search;
 
 use std::sync::Arc;
 
+pub(crate) use build::chunks_from;
 pub use build::{MAX_CHUNK_TOKENS, Row, chunks};
 pub(crate) use chunk::MAX_IPS;
 pub use chunk::{Chunk, InvalidChunk, IpList, MAX_EXPIRY};

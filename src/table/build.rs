@@ -1,9 +1,9 @@
-//! Tokens → chunks. The same tokens always give the same chunks, and a change of one token changes one chunk (or splits
-//! it, or joins two): chunks end where a leading bit of the digests changes.
+//! Tokens → chunks, cut by the bits of the digests: see [`super::cut`].
 
 use std::collections::HashMap;
 
 use super::chunk::{ATTRIBUTE, HEAD, NONE, PLACE, refusal};
+use super::cut::Cut;
 use crate::address::Range;
 use crate::config::wire::StatedRefusal;
 use crate::token::Digest;
@@ -13,8 +13,6 @@ use ipnet::IpNet;
 /// Most tokens of a chunk that is built here. Smaller chunks make a push of one token cheaper and the list of chunks
 /// longer, which every push reads: at a million tokens both come to the same size here.
 pub const MAX_CHUNK_TOKENS: usize = 512;
-/// From this bit on digests are alike only by intent; chunks then simply end when they are full.
-const MAX_BIT: usize = 64;
 
 /// One token on its way into a chunk.
 #[derive(Clone, Debug)]
@@ -37,30 +35,15 @@ pub struct Row<'a> {
 
 /// The bytes of the chunks for `rows`, which stand in the order of their digests.
 pub fn chunks<'r, 'a>(rows: &'r [Row<'a>]) -> impl Iterator<Item = Vec<u8>> + use<'r, 'a> {
-    let mut open = if rows.is_empty() { Vec::new() } else { vec![(rows, 0)] };
-    std::iter::from_fn(move || {
-        while let Some((rows, bit)) = open.pop() {
-            if rows.len() <= MAX_CHUNK_TOKENS {
-                return Some(write(rows));
-            }
-            if bit >= MAX_BIT {
-                let (full, rest) = rows.split_at_checked(MAX_CHUNK_TOKENS)?;
-                open.push((rest, bit));
-                return Some(write(full));
-            }
-            let zeros = rows.partition_point(|row| !has_bit(&row.digest, bit));
-            let (low, high) = rows.split_at_checked(zeros)?;
-            let next = bit.saturating_add(1);
-            // The lower half comes first: it is pushed last.
-            open.extend([high, low].into_iter().filter(|half| !half.is_empty()).map(|half| (half, next)));
-        }
-        None
-    })
+    chunks_from(rows, 0)
 }
 
-fn has_bit(digest: &Digest, bit: usize) -> bool {
-    let shift = u32::try_from(bit).unwrap_or(u32::MAX);
-    digest.leading().checked_shl(shift).unwrap_or(0) >> 63 == 1
+/// The same for rows whose digests have their first `from` bits in common.
+pub(crate) fn chunks_from<'r, 'a>(
+    rows: &'r [Row<'a>],
+    from: u32,
+) -> impl Iterator<Item = Vec<u8>> + use<'r, 'a> {
+    Cut { most: MAX_CHUNK_TOKENS, key: |row: &Row<'a>| row.digest.leading() }.parts(rows, from).map(write)
 }
 
 /// What stands behind a chunk's index, and where in it what several tokens share.

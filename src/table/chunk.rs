@@ -145,7 +145,7 @@ impl Chunk {
     }
 
     /// Whether the lowest digest is this one or comes before it. Reads the chunk only if they begin alike.
-    pub(super) fn begins_at_or_before(&self, digest: &Digest) -> bool {
+    pub(crate) fn begins_at_or_before(&self, digest: &Digest) -> bool {
         let lead = lead_of(digest);
         self.low < lead || self.low == lead && self.first() <= *digest
     }

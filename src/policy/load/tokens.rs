@@ -111,7 +111,7 @@ fn build(rows: &[Row<'_>]) -> Result<Table, ConfigError> {
 
 fn check_counts(tokens: &[wire::Token]) -> Result<(), ConfigError> {
     if tokens.len() > MAX_TOKENS {
-        return Err(ConfigError::new("tokens", format_args!("at most {MAX_TOKENS} tokens are possible")));
+        return Err(too_many_tokens());
     }
     if tokens.iter().map(|token| token.allowed_ips.len()).sum::<usize>() > MAX_TOKEN_IPS {
         return Err(ConfigError::new("tokens", TOO_MANY_ADDRESSES));
@@ -119,7 +119,13 @@ fn check_counts(tokens: &[wire::Token]) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn parse_token<'t>(token: &'t wire::Token, scopes: &[&str]) -> Result<Row<'t>, ConfigError> {
+#[cold]
+pub(crate) fn too_many_tokens() -> ConfigError {
+    ConfigError::new("tokens", format_args!("at most {MAX_TOKENS} tokens are possible"))
+}
+
+/// One token, whose scope is one of `scopes`, which stand in order.
+pub(crate) fn parse_token<'t>(token: &'t wire::Token, scopes: &[&str]) -> Result<Row<'t>, ConfigError> {
     names::check_token_id(&token.id).map_err(|problem| ConfigError::new("id", problem))?;
     names::check_user_name(&token.user).map_err(|problem| ConfigError::new("user", problem))?;
     if let Some(unknown) = token.scope.as_deref().filter(|name| scopes.binary_search(name).is_err()) {
