@@ -10,6 +10,7 @@ mod extract;
 mod fleet;
 mod health;
 mod import;
+mod metrics;
 mod openapi;
 mod settings;
 mod snapshot;
@@ -74,7 +75,10 @@ fn v1() -> Described {
 
 /// At the root.
 fn root() -> Described {
-    Described::new().add(routes!(health::healthz)).add(routes!(health::readyz))
+    Described::new()
+        .add(routes!(health::healthz))
+        .add(routes!(health::readyz))
+        .add(routes!(metrics::show_metrics))
 }
 
 /// All that there is, for its description.

@@ -21,8 +21,10 @@ use crate::delivery::ecds::EcdsFile;
 use crate::epoch::{self, Delivered};
 use crate::error::Error;
 use crate::first_start;
+use crate::metrics::listener::{self as metrics_listener, MetricsEdge};
 use crate::password::PasswordHashing;
 use crate::random::SystemRandom;
+use crate::report_key::KeyDigest;
 use crate::signal::DeliverySignal;
 use crate::store::place::{self, DatabaseUrl};
 use crate::store::{Store, StoreError};
@@ -71,6 +73,8 @@ pub struct Listeners {
     pub rest: RestListener,
     /// What Envoy calls; nothing if absent.
     pub dataplane: Option<DataplaneListener>,
+    /// What Prometheus reads; nothing if absent.
+    pub metrics: Option<MetricsListener>,
 }
 
 /// Where REST answers.
@@ -89,6 +93,16 @@ pub struct DataplaneListener {
     pub transport: Transport,
     /// Who may report.
     pub access: Access,
+}
+
+/// Where Prometheus reads, and who may.
+pub struct MetricsListener {
+    /// Its socket.
+    pub tcp: TcpListener,
+    /// Clear text or TLS.
+    pub transport: Transport,
+    /// What a reader must present, if anything.
+    pub key: Option<KeyDigest>,
 }
 
 /// What may be elsewhere than in the data folder.
@@ -137,6 +151,7 @@ fn context(store: Arc<dyn Store>, folder: DataFolder, storage: &Storage) -> Resu
         audit_key,
         passwords: PasswordHashing::default(),
         report: None,
+        metrics: Arc::default(),
         delivery: None,
     })
 }
@@ -198,14 +213,16 @@ impl Server {
             // The sender says nothing: it goes.
             let _ = stopped.changed().await;
         };
-        let (rest, reports) = (told_to(stopped.clone()), told_to(stopped));
+        let [rest, reports, metrics] = [stopped.clone(), stopped.clone(), stopped].map(told_to);
         let shutdown = async {
             shutdown.await;
             drop(stop);
         };
+        let hosts = AllowedHosts::clone(&self.api.hosts);
+        let metrics = serve_metrics(listeners.metrics, (context.clone(), hosts), metrics);
         let rest = serve_rest(listeners.rest, self.api, rest);
         let reports = serve_dataplane(listeners.dataplane, context.clone(), reports);
-        tokio::join!(shutdown, rest, reports);
+        tokio::join!(shutdown, rest, reports, metrics);
         delivery.abort();
         context.store.close().await;
         drop(self.lock);
@@ -227,4 +244,14 @@ async fn serve_dataplane(
     let Some(DataplaneListener { tcp, transport, access }) = listener else { return };
     let router = dataplane::router(DataPlane { context, access });
     connections::serve(tcp, transport, router, Limits::for_dataplane(), |_| true, stop).await;
+}
+
+async fn serve_metrics(
+    listener: Option<MetricsListener>,
+    (context, hosts): (Context, AllowedHosts),
+    stop: impl Future<Output = ()>,
+) {
+    let Some(MetricsListener { tcp, transport, key }) = listener else { return };
+    let router = metrics_listener::router(MetricsEdge { context, hosts, key });
+    connections::serve(tcp, transport, router, Limits::for_metrics(), |_| true, stop).await;
 }

@@ -33,6 +33,8 @@ use taken::Taken;
 const AT_ONCE: usize = 256;
 /// Most connections of strangers at once: they only get to hear that they are none of the proxies.
 const STRANGERS: usize = 16;
+/// Most connections at once to where metrics are.
+const READERS: usize = 16;
 /// Most requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 100;
 /// Most bytes of an HTTP/1 header: as much as a connection may make the server keep.
@@ -77,6 +79,11 @@ impl Limits {
             idle_time: Duration::from_secs(5),
             ending_time: Duration::from_secs(10),
         }
+    }
+
+    /// The limits of metrics: one reader, or a few.
+    pub fn for_metrics() -> Self {
+        Self { at_once: READERS, ..Self::for_dataplane() }
     }
 }
 

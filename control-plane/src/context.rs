@@ -7,6 +7,7 @@ use gatepass::config::wire::Report;
 use crate::clock::Clock;
 use crate::data_folder::DataFolder;
 use crate::domain::audit::AuditKey;
+use crate::metrics::Metrics;
 use crate::password::PasswordHashing;
 use crate::random::Random;
 use crate::signal::DeliverySignal;
@@ -30,6 +31,8 @@ pub struct Context {
     /// Where the filter is to report; nowhere if absent. A command beside the server only has snapshots checked, and needs
     /// none.
     pub report: Option<Report>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// The delivery in this process; none in a command that works beside a server, whose delivery polls.
     pub delivery: Option<Arc<DeliverySignal>>,
 }

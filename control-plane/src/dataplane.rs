@@ -16,7 +16,7 @@ use axum::{Json, Router};
 use crate::context::Context;
 use crate::error::Error;
 use crate::http::body::{self, Bounds};
-use crate::http::observe::{Weight, catch_panics, observed};
+use crate::http::observe::{Observer, Weight, catch_panics, observed};
 use crate::http::problem::{self, Problem};
 use crate::usage::{self, Accepted};
 use access::Access;
@@ -53,7 +53,8 @@ async fn every_request(State(dataplane): State<DataPlane>, request: Request, nex
     // Every worker reports every few seconds. What is refused is somebody's mistake, or nobody's proxy.
     let weight =
         |_: &str, status: StatusCode| if status.is_success() { Weight::Routine } else { Weight::Suspicious };
-    observed(dataplane.context.random.as_ref(), weight, request, |request| next.run(request)).await
+    let observer = Observer { context: &dataplane.context, listener: "dataplane" };
+    observed(observer, weight, request, |request| next.run(request)).await
 }
 
 async fn take_report(

@@ -55,9 +55,10 @@ impl Delivery {
                 // Once per change of state: the loop tries again twice a second.
                 Err(error) if !failing => {
                     failing = true;
+                    self.context.metrics.delivery_failed();
                     tracing::error!(%error, "delivery failed; it is tried again until it works");
                 }
-                Err(_) => {}
+                Err(_) => self.context.metrics.delivery_failed(),
             }
             tokio::select! {
                 () = self.signal.wanted() => {}
@@ -80,6 +81,7 @@ impl Delivery {
             tracing::warn!(file = %self.target.path().display(), "somebody else has changed this file: it is written again");
             self.signal.lose();
         }
+        self.context.metrics.behind();
         let snapshot = Snapshot::build(tx.as_mut(), self.report.as_ref(), self.clock.now()).await;
         let snapshot = snapshot.map_err(|error| error.to_string())?;
         drop(tx);
@@ -88,6 +90,7 @@ impl Delivery {
         self.target.write(snapshot).await?;
         tracing::info!(epoch = %version.epoch, revision = version.revision, "delivered");
         self.signal.deliver(version);
+        self.context.metrics.delivered();
         Ok(())
     }
 

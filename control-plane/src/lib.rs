@@ -25,6 +25,7 @@ pub mod first_start;
 pub mod fleet;
 mod http;
 pub mod idempotency;
+pub mod metrics;
 pub mod password;
 pub mod random;
 pub mod render;

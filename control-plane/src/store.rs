@@ -9,6 +9,8 @@ mod rows;
 mod schema;
 pub mod sqlite;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use async_trait::async_trait;
 use gatepass::token::Digest;
 
@@ -18,7 +20,7 @@ use crate::domain::fleet::{Worker, WorkerKey};
 use crate::domain::settings::Settings;
 use crate::domain::token::{State, Token};
 use crate::domain::usage::TokenUse;
-use crate::domain::user::{User, UserFilter};
+use crate::domain::user::{Role, User, UserFilter};
 use crate::idempotency::{Key, Known};
 
 /// The database failed, or holds what this program did not write. The cause is for the log, not for clients.
@@ -26,7 +28,7 @@ use crate::idempotency::{Key, Known};
 pub enum StoreError {
     /// The database failed.
     #[error("the database failed: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
     /// A row holds what this program did not write.
     #[error("the database holds an unreadable {0}")]
     Unreadable(&'static str),
@@ -52,6 +54,38 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the database's schema could not be brought up to date: {0}")]
     Migration(sqlx::migrate::MigrateError),
+}
+
+/// How often the database failed, or did not answer in time, since the process began.
+static FAILURES: AtomicU64 = AtomicU64::new(0);
+
+/// How often the database failed, or did not answer in time, since the process began.
+pub fn failures() -> u64 {
+    FAILURES.load(Ordering::Relaxed)
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        FAILURES.fetch_add(1, Ordering::Relaxed);
+        Self::Database(error)
+    }
+}
+
+impl StoreError {
+    /// It did not answer in time.
+    fn silent() -> Self {
+        FAILURES.fetch_add(1, Ordering::Relaxed);
+        Self::Silent
+    }
+}
+
+/// How many tokens and users there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Of every state.
+    pub tokens: Vec<(State, u64)>,
+    /// By role and whether they are active; of what there are none is left out.
+    pub users: Vec<(Role, bool, u64)>,
 }
 
 /// The life of a database, and the state of what the filter sees.
@@ -185,6 +219,9 @@ pub trait Transaction: Send {
     async fn active_tokens_of_prefix(&mut self, prefix: &str, now: i64) -> Result<u64, StoreError>;
     /// Lets a token that is not revoked end at `expires_at`; `false` when there is none, or it ends no later already.
     async fn shorten_token(&mut self, id: &str, expires_at: i64) -> Result<bool, StoreError>;
+
+    /// How many tokens and users there are at `now`.
+    async fn census(&mut self, now: i64) -> Result<Census, StoreError>;
 
     /// Writes the uses of tokens that there are, each only if it is later than the one that is known, and tells how many
     /// of the tokens there are.

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::Api;
 use super::extract::BODY;
 use crate::connections::Encrypted;
-use crate::http::observe::{Weight, catch_panics, observed};
+use crate::http::observe::{Observer, Weight, catch_panics, observed};
 use crate::http::problem::Problem;
 
 /// Names under which this server answers, in lower case and without a port. Others get 421: a page elsewhere that
@@ -27,7 +27,7 @@ impl AllowedHosts {
         Self(loopback.into_iter().chain(more).map(|name| name.to_ascii_lowercase()).collect())
     }
 
-    fn check(&self, request: &Request) -> Result<(), Problem> {
+    pub(crate) fn check(&self, request: &Request) -> Result<(), Problem> {
         let hosts = request.headers().get_all(header::HOST);
         let mut named: Vec<Authority> = request.uri().authority().cloned().into_iter().collect();
         for host in &hosts {
@@ -72,7 +72,8 @@ async fn every_request(State(api): State<Api>, request: Request, next: Next) -> 
             Err(problem) => problem.into_response(),
         },
     };
-    observed(api.context.random.as_ref(), weight, request, answer).await
+    let observer = Observer { context: &api.context, listener: "rest" };
+    observed(observer, weight, request, answer).await
 }
 
 /// The answer to a stranger, who got here past the proxy that ends TLS. What such a request carries has crossed a network

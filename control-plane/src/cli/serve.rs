@@ -1,6 +1,7 @@
 //! `gatepass serve`.
 
 mod dataplane;
+mod metrics;
 mod tls;
 
 use std::net::SocketAddr;
@@ -16,12 +17,13 @@ use super::logging::{self, Format, Level};
 use super::output;
 use super::storage::StorageArgs;
 use crate::api::{AllowedHosts, TrustedProxies};
-use crate::app::{self, Config, DataplaneListener, Listeners, RestListener, Server};
+use crate::app::{self, Config, DataplaneListener, Listeners, MetricsListener, RestListener, Server};
 use crate::connections::Transport;
 use crate::data_folder::DataFolder;
 use crate::random::SystemRandom;
-use crate::report_key::ReportKey;
+use crate::report_key::{KeyDigest, ReportKey};
 pub use dataplane::DataplaneArgs;
+pub use metrics::MetricsArgs;
 pub use tls::TlsArgs;
 
 /// What `gatepass serve` takes.
@@ -68,6 +70,9 @@ pub struct ServeArgs {
     /// Where and how proxies report.
     #[command(flatten)]
     pub dataplane: DataplaneArgs,
+    /// Where Prometheus reads.
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
     /// Say whether this can be started, by exit code 0 or a sentence, and end: files and folders are looked at, nothing is
     /// made or opened
     #[arg(long)]
@@ -102,6 +107,8 @@ pub struct Ready {
     pub tls: bool,
     /// Where proxies report, if they do.
     pub dataplane: Option<SocketAddr>,
+    /// Where Prometheus reads, if it has a listener of its own.
+    pub metrics: Option<SocketAddr>,
     /// The key with which they report, unless a certificate takes its place.
     pub report_key: Option<ReportKey>,
     /// The data folder, absolute.
@@ -135,7 +142,8 @@ async fn start(args: ServeArgs) -> anyhow::Result<()> {
     };
     let ready = |ready: Ready| {
         let dataplane = ready.dataplane.map(tracing::field::display);
-        tracing::info!(address = %ready.address, tls = ready.tls, dataplane, "ready");
+        let metrics = ready.metrics.map(tracing::field::display);
+        tracing::info!(address = %ready.address, tls = ready.tls, dataplane, metrics, "ready");
     };
     serve(args, ready, shutdown).await
 }
@@ -152,6 +160,7 @@ pub async fn serve(
     let rest = rest_transport(&args)?;
     let reports = &args.dataplane;
     let transport = reports.usage_reports.then(|| reports.transport()).transpose()?;
+    let metrics = args.metrics.transport(&rest)?;
     let module = module(&args.module)?;
     let folder = DataFolder::open_or_create(&args.storage.data_dir)?;
     let lock = folder.lock()?;
@@ -161,6 +170,7 @@ pub async fn serve(
         Some(transport) => listen_for_reports(reports, transport, &folder).await?,
         None => (None, None),
     };
+    let metrics = listen_for_readers(metrics).await?;
     let storage = args.storage.storage()?;
     let data_dir = folder.path().to_owned();
     let default_file = || data_dir.join("envoy").join("gatepass.ecds.pb");
@@ -182,9 +192,19 @@ pub async fn serve(
     let server = Server::set_up(app::open_for_server(folder, &storage).await?, config, lock).await?;
     let reports = dataplane.as_ref().map(|dataplane| dataplane.tcp.local_addr()).transpose()?;
     let tls = rest.is_encrypted();
-    ready(Ready { address, tls, dataplane: reports, report_key, data_dir, ecds_file, module });
+    let readers = metrics.as_ref().map(|metrics| metrics.tcp.local_addr()).transpose()?;
+    ready(Ready {
+        address,
+        tls,
+        dataplane: reports,
+        metrics: readers,
+        report_key,
+        data_dir,
+        ecds_file,
+        module,
+    });
     let rest = RestListener { tcp: listener, transport: rest };
-    server.run(Listeners { rest, dataplane }, shutdown).await;
+    server.run(Listeners { rest, dataplane, metrics }, shutdown).await;
     Ok(())
 }
 
@@ -198,6 +218,14 @@ async fn listen_for_reports(
     Ok((Some(DataplaneListener { tcp, transport, access }), key))
 }
 
+async fn listen_for_readers(
+    wanted: Option<(SocketAddr, Transport, Option<KeyDigest>)>,
+) -> anyhow::Result<Option<MetricsListener>> {
+    let Some((address, transport, key)) = wanted else { return Ok(None) };
+    let tcp = listen(address, "--metrics-listen").await?;
+    Ok(Some(MetricsListener { tcp, transport, key }))
+}
+
 /// Does what `--check` asks for.
 ///
 /// # Errors
@@ -209,7 +237,8 @@ pub(super) fn check_and_say(args: &ServeArgs) -> anyhow::Result<()> {
 
 /// Looks at all that can be looked at without making or opening anything.
 fn check(args: &ServeArgs) -> anyhow::Result<()> {
-    rest_transport(args)?;
+    let rest = rest_transport(args)?;
+    args.metrics.transport(&rest)?;
     if args.dataplane.usage_reports {
         args.dataplane.transport()?;
     }

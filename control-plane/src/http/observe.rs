@@ -11,7 +11,8 @@ use tracing::Instrument as _;
 
 use super::problem::{Code, Problem};
 use super::request_id;
-use crate::random::{Random, hex_text};
+use crate::context::Context;
+use crate::random::hex_text;
 
 /// How much a request matters in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,22 +25,35 @@ pub(crate) enum Weight {
     Suspicious,
 }
 
+/// For whom requests are observed.
+#[derive(Clone, Copy)]
+pub(crate) struct Observer<'a> {
+    /// For ids and what is counted.
+    pub(crate) context: &'a Context,
+    /// As metrics name it.
+    pub(crate) listener: &'static str,
+}
+
 /// Answers `request` with `answer`. `weight` judges the route and the reply's status.
 pub(crate) async fn observed<A: Future<Output = Response>>(
-    random: &dyn Random,
+    observer: Observer<'_>,
     weight: impl FnOnce(&str, StatusCode) -> Weight,
     request: Request,
     answer: impl FnOnce(Request) -> A,
 ) -> Response {
     let id = request_id::given(request.headers());
-    let id = id.unwrap_or_else(|| hex_text::<8>(random).unwrap_or_default());
+    let id = id.unwrap_or_else(|| hex_text::<8>(observer.context.random.as_ref()).unwrap_or_default());
     let span = tracing::info_span!("request", id = %id);
     // The route rather than the path: a path may hold a token that somebody put there by mistake.
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
     let method = shown_method(request.method());
     let start = started();
     let mut response = answer(request).instrument(span.clone()).await;
-    let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = start.elapsed();
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let code = response.extensions().get::<Code>().map(|code| code.0);
+    let asked = (observer.listener, route.as_str(), method);
+    observer.context.metrics.answered(asked, response.status().as_u16(), code, took);
     span.in_scope(|| log(weight(&route, response.status()), method, &route, ms, &response));
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(id) {

@@ -3,6 +3,7 @@
 
 mod audit;
 mod bound;
+mod census;
 mod changes;
 mod fleet;
 mod idempotency;
@@ -24,7 +25,7 @@ use self::changes::Changes;
 use super::place::Server;
 use super::rows::{one_row, signed, unsigned};
 use super::schema::{Step, migrator, refused};
-use super::{Continuity, Store, StoreError, StoredSettings, TokenFilter, Transaction, Version};
+use super::{Census, Continuity, Store, StoreError, StoredSettings, TokenFilter, Transaction, Version};
 use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Entry, Head};
 use crate::domain::fleet::{Worker, WorkerKey};
@@ -99,7 +100,7 @@ impl Store for PostgresStore {
 
     async fn write(&self) -> Result<Box<dyn Transaction>, StoreError> {
         let turn = Arc::clone(&self.writers).lock_owned();
-        let turn = tokio::time::timeout(TURN, turn).await.map_err(|_| StoreError::Silent)?;
+        let turn = tokio::time::timeout(TURN, turn).await.map_err(|_| StoreError::silent())?;
         // Read committed: what is read after the lock is what the writer before has left.
         let mut inner = limited(self.begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")).await?;
         limited(lock(&mut inner)).await?;
@@ -139,7 +140,7 @@ struct PostgresTransaction {
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 async fn limited<T>(call: impl Future<Output = Result<T>> + Send) -> Result<T> {
-    tokio::time::timeout(CALL, call).await.unwrap_or(Err(StoreError::Silent))
+    tokio::time::timeout(CALL, call).await.unwrap_or_else(|_| Err(StoreError::silent()))
 }
 
 /// Calls a function of one of the tables' modules, within the time limit, and remembers whether it failed.
@@ -267,6 +268,10 @@ impl Transaction for PostgresTransaction {
 
     async fn shorten_token(&mut self, id: &str, expires_at: i64) -> Result<bool> {
         run!(self, bound::shorten, id, expires_at)
+    }
+
+    async fn census(&mut self, now: i64) -> Result<Census> {
+        run!(self, census::census, now)
     }
 
     async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<u64> {

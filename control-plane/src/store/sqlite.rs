@@ -2,6 +2,7 @@
 
 mod audit;
 mod bound;
+mod census;
 mod fleet;
 mod idempotency;
 mod meta;
@@ -22,7 +23,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::rows::{one_row, signed, unsigned};
 use super::schema::{Step, migrator, refused};
-use super::{Continuity, Store, StoreError, StoredSettings, TokenFilter, Transaction, Version};
+use super::{Census, Continuity, Store, StoreError, StoredSettings, TokenFilter, Transaction, Version};
 use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Entry, Head};
 use crate::domain::fleet::{Worker, WorkerKey};
@@ -221,6 +222,10 @@ impl Transaction for SqliteTransaction {
 
     async fn shorten_token(&mut self, id: &str, expires_at: i64) -> Result<bool> {
         bound::shorten(&mut self.inner, id, expires_at).await
+    }
+
+    async fn census(&mut self, now: i64) -> Result<Census> {
+        census::census(&mut self.inner, now).await
     }
 
     async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<u64> {

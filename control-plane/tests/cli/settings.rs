@@ -90,6 +90,7 @@ fn a_check_says_what_is_wrong_and_makes_nothing() {
     };
     assert_eq!(check(&[]), (Some(0), "This can be started.\n".to_owned()));
     write(&place, "url", "postgres://gate:hunter2@127.0.0.1:1/gate\n");
+    write(&place, "short", "tiny\n");
     assert_eq!(check(&["--database-url-file", "url"]).0, Some(0), "nothing connects");
     make_pair(&place);
     let pair = ["--config", "gatepass.toml", "--tls-key", "rest.key"];
@@ -98,12 +99,20 @@ fn a_check_says_what_is_wrong_and_makes_nothing() {
         Some(0),
         "one by flag, one by file"
     );
+    write(&place, "key", "0123456789abcdef\n");
+    let key = ["--metrics-listen", "0.0.0.0:0", "--metrics-key-file", "key"];
+    assert_eq!(check(&[&pair[..], &key].concat()).0, Some(0), "by TLS with a key");
+    assert_eq!(check(&["--metrics-listen", "127.0.0.1:0"]).0, Some(0));
     std::fs::write(place.folder.path().join("everyones-url"), "postgres://gate@h/gate").unwrap();
     for (arguments, said) in [
         (&["--config", "gatepass.toml"][..], "--tls-key is required"),
         (&["--tls-certificate", "nosuch.crt", "--tls-key", "rest.key"], "--tls-certificate"),
         (&["--listen", "0.0.0.0:0"], "--tls-certificate"),
         (&["--dataplane-listen", "0.0.0.0:0"], "--dataplane-tls-certificate"),
+        (&["--metrics-listen", "0.0.0.0:0"], "--metrics-key-file"),
+        (&["--metrics-listen", "0.0.0.0:0", "--metrics-key-file", "key"], "--tls-certificate"),
+        (&["--metrics-listen", "127.0.0.1:0", "--metrics-key-file", "short"], "--metrics-key-file"),
+        (&["--metrics-key-file", "nosuch"], "--metrics-key-file"),
         (&["--module", "nosuch.wasm"], "--module"),
         (&["--audit-key-file", "nosuch.key"], "nosuch.key"),
         (&["--data-dir", "gatepass.wasm"], "--data-dir"),

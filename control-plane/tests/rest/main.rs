@@ -13,6 +13,7 @@ mod delivery;
 mod edge;
 mod first_start;
 mod fleet;
+mod metrics;
 mod openapi;
 mod people;
 #[allow(dead_code, reason = "each of the binaries that share it uses a part")]

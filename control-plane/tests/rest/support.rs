@@ -174,10 +174,12 @@ impl Gate {
         self.delivery.abort();
         let _ = self.delivery.await;
         drop(self._lock);
-        // A process that another test was just starting had the lock's file, too, until it became its program.
-        let lock = std::fs::File::open(self.folder.path().join("data/serve.lock")).unwrap();
-        lock.lock().unwrap();
-        lock.unlock().unwrap();
+        // A process that another test was just starting had the locks' files, too, until it became its program.
+        for name in ["serve.lock", "envoy/gatepass.ecds.pb.lock"] {
+            let lock = std::fs::File::open(self.folder.path().join("data").join(name)).unwrap();
+            lock.lock().unwrap();
+            lock.unlock().unwrap();
+        }
         self.folder
     }
 

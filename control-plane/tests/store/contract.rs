@@ -8,7 +8,7 @@ use gatepass_control_plane::domain::groups::Groups;
 use gatepass_control_plane::domain::settings::Settings;
 use gatepass_control_plane::domain::token::Token;
 use gatepass_control_plane::domain::usage::{LastUse, TokenUse};
-use gatepass_control_plane::domain::user::{Role, User, UserFilter};
+use gatepass_control_plane::domain::user::{Role, User, UserFilter, name_key};
 use gatepass_control_plane::store::sqlite::SqliteStore;
 use gatepass_control_plane::store::{Store, StoreError, TokenFilter, Transaction, Version};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -58,6 +58,7 @@ pub async fn contract(store: &dyn Store) {
     tokens(store).await;
     uses_only_move_forward(store).await;
     workers(store).await;
+    everything_is_counted(store).await;
     audit(store).await;
     changes::tokens_are_only_shortened(store).await;
     changes::audit_filters(store).await;
@@ -331,6 +332,34 @@ async fn workers(store: &dyn Store) {
     tx.commit().await.unwrap();
     let absurd = Worker { sequence: u64::MAX, ..a };
     refused(store, async |tx| tx.put_worker(&absurd).await, "more than can be kept").await;
+}
+
+async fn everything_is_counted(store: &dyn Store) {
+    let mut tx = store.read().await.unwrap();
+    let (mut people, mut after) = (Vec::new(), None);
+    loop {
+        let page = tx.users(&UserFilter::default(), after.as_deref(), 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(name_key(&last.name));
+        people.extend(page);
+    }
+    for now in [0, 149, 150, i64::from(u32::MAX)] {
+        let census = tx.census(now).await.unwrap();
+        let tokens = tx.tokens(&TokenFilter { limit: 1000, now, ..TokenFilter::default() }).await.unwrap();
+        assert!(!tokens.is_empty());
+        for (state, count) in &census.tokens {
+            let of_state = tokens.iter().filter(|token| token.state(now) == *state).count();
+            assert_eq!(u64::try_from(of_state).unwrap(), *count, "{state:?} at {now}");
+        }
+        let all: u64 = census.tokens.iter().map(|(_, count)| count).sum();
+        assert_eq!(all, u64::try_from(tokens.len()).unwrap(), "every state is there");
+        for (role, active, count) in &census.users {
+            let such = people.iter().filter(|user| user.role == *role && user.active == *active).count();
+            assert_eq!(u64::try_from(such).unwrap(), *count, "{role:?} {active}");
+        }
+        let all: u64 = census.users.iter().map(|(_, _, count)| count).sum();
+        assert_eq!(all, u64::try_from(people.len()).unwrap());
+    }
 }
 
 async fn audit(store: &dyn Store) {

@@ -1,0 +1,33 @@
+//! How many tokens and users there are.
+
+use sqlx::SqliteConnection;
+
+use super::{Result, unsigned};
+use crate::domain::token::State;
+use crate::domain::user::Role;
+use crate::store::{Census, StoreError};
+
+pub(super) async fn census(db: &mut SqliteConnection, now: i64) -> Result<Census> {
+    let (all, revoked, expired): (i64, i64, i64) = sqlx::query_as(
+        "SELECT count(*), count(revoked_at),
+                count(CASE WHEN revoked_at IS NULL AND expires_at <= ?1 THEN 1 END) FROM tokens",
+    )
+    .bind(now)
+    .fetch_one(&mut *db)
+    .await?;
+    let tokens = vec![
+        (State::Active, unsigned(all - revoked - expired)?),
+        (State::Expired, unsigned(expired)?),
+        (State::Revoked, unsigned(revoked)?),
+    ];
+    let found: Vec<(String, bool, i64)> = sqlx::query_as(
+        "SELECT role, active, count(*) FROM users GROUP BY role, active ORDER BY role, active",
+    )
+    .fetch_all(db)
+    .await?;
+    let user = |(role, active, count): (String, bool, i64)| {
+        let role = Role::from_name(&role).ok_or(StoreError::Unreadable("role"))?;
+        Ok((role, active, unsigned(count)?))
+    };
+    Ok(Census { tokens, users: found.into_iter().map(user).collect::<Result<_>>()? })
+}
