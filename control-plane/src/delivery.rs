@@ -89,8 +89,8 @@ impl Delivery {
         self.delivered.note(&version).map_err(|error| error.to_string())?;
         self.target.write(snapshot).await?;
         tracing::info!(epoch = %version.epoch, revision = version.revision, "delivered");
-        self.signal.deliver(version);
         self.context.metrics.delivered();
+        self.signal.deliver(version);
         Ok(())
     }
 
