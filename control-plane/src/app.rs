@@ -193,6 +193,7 @@ impl Server {
             target,
         };
         if let Err(error) = delivery.catch_up().await {
+            context.metrics.delivery_failed();
             tracing::error!(%error, "the first delivery failed; it is tried again until it works");
         }
         let api = Api {
