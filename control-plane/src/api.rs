@@ -1,6 +1,7 @@
 //! The REST edge: parse a request, call one use case, render.
 
 mod audit;
+mod browser;
 mod client;
 mod creation;
 mod cursor;
@@ -12,6 +13,7 @@ mod health;
 mod import;
 mod metrics;
 mod openapi;
+mod session;
 mod settings;
 mod snapshot;
 mod tokens;
@@ -62,6 +64,9 @@ fn v1() -> Described {
         .add(routes!(users::list_users, users::create_user))
         .add(routes!(users::show_user, users::update_user))
         .add(routes!(users::set_password))
+        .add(routes!(session::sign_in, session::show_session, session::sign_out))
+        .add(routes!(session::end_sessions))
+        .add(routes!(session::reset_failed_sign_ins))
         .add(import_users())
         .add(routes!(tokens::revoke_all_tokens))
         .add(routes!(settings::show_settings, settings::update_settings))

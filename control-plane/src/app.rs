@@ -18,6 +18,7 @@ use crate::dataplane::access::Access;
 use crate::dataplane::{self, DataPlane};
 use crate::delivery::Delivery;
 use crate::delivery::ecds::EcdsFile;
+use crate::domain::session;
 use crate::epoch::{self, Delivered};
 use crate::error::Error;
 use crate::first_start;
@@ -25,6 +26,7 @@ use crate::metrics::listener::{self as metrics_listener, MetricsEdge};
 use crate::password::PasswordHashing;
 use crate::random::SystemRandom;
 use crate::report_key::KeyDigest;
+use crate::sign_in::{self, Guard};
 use crate::signal::DeliverySignal;
 use crate::store::place::{self, DatabaseUrl};
 use crate::store::{Store, StoreError};
@@ -61,6 +63,10 @@ pub struct Config {
     pub initial_protected_paths: Vec<String>,
     /// How many tokens and users one person may create in a minute; 0 is without end.
     pub creations_per_minute: u32,
+    /// How often somebody may try to sign in from one address in a minute; 0 is without end.
+    pub sign_ins_per_minute: u32,
+    /// How long people stay signed in.
+    pub sessions: session::Limits,
     /// Whether to begin a new epoch, even if nothing tells that the database was put back.
     pub begin_epoch: bool,
     /// Where the filter is told to report; nowhere if absent.
@@ -150,6 +156,8 @@ fn context(store: Arc<dyn Store>, folder: DataFolder, storage: &Storage) -> Resu
         folder,
         audit_key,
         passwords: PasswordHashing::default(),
+        sessions: session::Limits::default(),
+        sign_ins: Arc::default(),
         report: None,
         metrics: Arc::default(),
         delivery: None,
@@ -183,6 +191,8 @@ impl Server {
         let signal = Arc::new(DeliverySignal::default());
         context.delivery = Some(Arc::clone(&signal));
         context.report = config.report;
+        context.sessions = config.sessions;
+        context.sign_ins = Arc::new(Guard::per_minute(config.sign_ins_per_minute));
         let delivery = Delivery {
             store: Arc::clone(&context.store),
             clock: Arc::clone(&context.clock),
@@ -209,6 +219,7 @@ impl Server {
     pub async fn run(self, listeners: Listeners, shutdown: impl Future<Output = ()>) {
         let context = self.api.context.clone();
         let delivery = tokio::spawn(self.delivery.run());
+        let upkeep = tokio::spawn(sign_in::upkeep(context.clone()));
         let (stop, stopped) = watch::channel(());
         let told_to = |mut stopped: watch::Receiver<()>| async move {
             // The sender says nothing: it goes.
@@ -225,6 +236,7 @@ impl Server {
         let reports = serve_dataplane(listeners.dataplane, context.clone(), reports);
         tokio::join!(shutdown, rest, reports, metrics);
         delivery.abort();
+        upkeep.abort();
         context.store.close().await;
         drop(self.lock);
     }

@@ -59,7 +59,8 @@ impl<'a> Change<'a> {
         let mut tx = context.store.write().await?;
         let settings = tx.settings().await?;
         let now = context.clock.now();
-        let caller = callers::verify(tx.as_mut(), &settings.settings, caller.presented.clone(), now).await?;
+        let caller =
+            callers::verify(context, tx.as_mut(), &settings.settings, caller.presented.clone(), now).await?;
         let actor = Actor {
             name: caller.user.name.clone(),
             token_id: caller.token().map(|token| token.id.clone()),
@@ -94,6 +95,11 @@ impl<'a> Change<'a> {
         let now = context.clock.now();
         let actor = Actor { name: actor.to_owned(), token_id: None, ip: None };
         Ok(Self { context, tx, settings, now, actor, entries: Vec::new(), head: None, filter_sees_it: false })
+    }
+
+    /// Says where the change comes from, if no caller does.
+    pub fn comes_from(&mut self, ip: Option<String>) {
+        self.actor.ip = ip;
     }
 
     /// Who makes the change.
@@ -133,10 +139,23 @@ impl<'a> Change<'a> {
         before: &impl Serialize,
         after: &impl Serialize,
     ) {
+        self.record_as(system_actor::SERVER_START, None, action, target, before, after);
+    }
+
+    /// Notes an audit entry of what somebody else did, from `ip`.
+    pub fn record_as(
+        &mut self,
+        actor: &str,
+        ip: Option<String>,
+        action: Action,
+        target: String,
+        before: &impl Serialize,
+        after: &impl Serialize,
+    ) {
         self.record(action, target, before, after);
         if let Some(entry) = self.entries.last_mut() {
-            entry.actor = system_actor::SERVER_START.to_owned();
-            (entry.actor_token_id, entry.ip) = (None, None);
+            entry.actor = actor.to_owned();
+            (entry.actor_token_id, entry.ip) = (None, ip);
         }
     }
 

@@ -7,9 +7,11 @@ use gatepass::config::wire::Report;
 use crate::clock::Clock;
 use crate::data_folder::DataFolder;
 use crate::domain::audit::AuditKey;
+use crate::domain::session;
 use crate::metrics::Metrics;
 use crate::password::PasswordHashing;
 use crate::random::Random;
+use crate::sign_in;
 use crate::signal::DeliverySignal;
 use crate::store::Store;
 
@@ -28,6 +30,10 @@ pub struct Context {
     pub audit_key: AuditKey,
     /// What a password hash costs.
     pub passwords: PasswordHashing,
+    /// How long people stay signed in.
+    pub sessions: session::Limits,
+    /// What keeps guessers of passwords slow.
+    pub sign_ins: Arc<sign_in::Guard>,
     /// Where the filter is to report; nowhere if absent. A command beside the server only has snapshots checked, and needs
     /// none.
     pub report: Option<Report>,

@@ -38,6 +38,16 @@ pub enum Error {
         /// What stands against it.
         problem: String,
     },
+    /// It was tried too often: 429.
+    #[error("{problem}: try again in {seconds} seconds")]
+    TooMany {
+        /// The code that scripts see.
+        code: &'static str,
+        /// What there was too much of.
+        problem: &'static str,
+        /// After how many seconds it may be tried again.
+        seconds: u64,
+    },
     /// `If-Match` names another version: 412.
     #[error("somebody else has changed this in the meantime: read it again")]
     Stale,
@@ -113,7 +123,7 @@ pub enum Unauthenticated {
     #[error("these credentials are not known")]
     Unknown,
     /// The owner is deactivated.
-    #[error("the token's owner is deactivated")]
+    #[error("the user is deactivated")]
     UserInactive,
     /// The settings bar the owner from using tokens.
     #[error("the settings do not let the token's owner use tokens")]
@@ -124,6 +134,15 @@ pub enum Unauthenticated {
     /// Outside the token's IP list.
     #[error("the token may not be used from this address")]
     IpNotAllowed,
+    /// No such user and password. It does not tell which of them is wrong.
+    #[error("user name or password is wrong, or the account has no password or is deactivated")]
+    SignInRefused,
+    /// There is no such session any more.
+    #[error("the session has ended: sign in again")]
+    SessionEnded,
+    /// A call that is for people who are signed in.
+    #[error("nobody is signed in here")]
+    NotSignedIn,
 }
 
 impl Unauthenticated {
@@ -137,6 +156,9 @@ impl Unauthenticated {
             Self::UseNotAllowed => "use_not_allowed",
             Self::Expired => "token_expired",
             Self::IpNotAllowed => "ip_not_allowed",
+            Self::SignInRefused => "sign_in_refused",
+            Self::SessionEnded => "session_ended",
+            Self::NotSignedIn => "not_signed_in",
         }
     }
 }

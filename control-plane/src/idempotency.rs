@@ -21,9 +21,9 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key `text` of the token with this id.
-    pub fn of_token(token_id: &str, text: &str) -> Self {
-        Self { caller: format!("token:{token_id}"), hash: Sha256::digest(text).into() }
+    /// The key `text` of `caller`, as [`crate::callers::Caller::id`] names it.
+    pub fn new(caller: &str, text: &str) -> Self {
+        Self { caller: caller.to_owned(), hash: Sha256::digest(text).into() }
     }
 }
 

@@ -2,7 +2,7 @@
 //! them in the hands of the proxy.
 //!
 //! Dependencies point one way: [`cli`] → [`app`] → [`api`], [`dataplane`] and [`delivery`] → use cases ([`tokens`],
-//! [`users`], [`settings`], [`audit`], [`idempotency`], [`usage`], [`fleet`], [`first_start`], [`way_back`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
+//! [`users`], [`settings`], [`audit`], [`idempotency`], [`usage`], [`fleet`], [`sign_in`], [`first_start`], [`way_back`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
 //! [`users`], [`settings`], [`audit`], [`usage`], [`fleet`], [`first_start`], [`way_back`], [`epoch`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
 //! filter's core.
 
@@ -32,6 +32,7 @@ pub mod render;
 pub mod report_key;
 mod schema;
 pub mod settings;
+pub mod sign_in;
 pub mod signal;
 pub mod snapshot;
 pub mod store;

@@ -17,10 +17,12 @@ use gatepass::token::Digest;
 use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Entry, Head};
 use crate::domain::fleet::{Worker, WorkerKey};
+use crate::domain::session::{SecretHash, Session};
 use crate::domain::settings::Settings;
+use crate::domain::sign_in::{Failures, NameHash};
 use crate::domain::token::{State, Token};
 use crate::domain::usage::TokenUse;
-use crate::domain::user::{Role, User, UserFilter};
+use crate::domain::user::{Identity, Role, User, UserFilter};
 use crate::idempotency::{Key, Known};
 
 /// The database failed, or holds what this program did not write. The cause is for the log, not for clients.
@@ -172,6 +174,8 @@ pub trait Transaction: Send {
     async fn user(&mut self, name: &str) -> Result<Option<User>, StoreError>;
     /// The user whose name has this key (see [`crate::domain::user::name_key`]).
     async fn user_by_key(&mut self, key: &str) -> Result<Option<User>, StoreError>;
+    /// The user with this id.
+    async fn user_by_id(&mut self, id: i64) -> Result<Option<User>, StoreError>;
     /// Users that `filter` admits, ordered by key, after `after`, at most `limit`.
     async fn users(
         &mut self,
@@ -191,6 +195,46 @@ pub trait Transaction: Send {
     async fn password_hash(&mut self, user_id: i64) -> Result<Option<String>, StoreError>;
     /// Writes the password's hash.
     async fn set_password_hash(&mut self, user_id: i64, hash: &str) -> Result<(), StoreError>;
+
+    /// Adds a session.
+    async fn insert_session(&mut self, session: &Session) -> Result<(), StoreError>;
+    /// The session whose secret has this hash.
+    async fn session(&mut self, secret_hash: &SecretHash) -> Result<Option<Session>, StoreError>;
+    /// Writes when a session was used last.
+    async fn touch_session(&mut self, id: &str, at: i64) -> Result<(), StoreError>;
+    /// Removes a session; `false` when there is none.
+    async fn remove_session(&mut self, id: &str) -> Result<bool, StoreError>;
+    /// Removes all sessions of a user, perhaps but one, and tells how many there were.
+    async fn remove_sessions_of(&mut self, user_id: i64, but: Option<&str>) -> Result<u64, StoreError>;
+    /// Removes all but the newest `most` sessions of a user, and tells how many there were.
+    async fn trim_sessions(&mut self, user_id: i64, most: i64) -> Result<u64, StoreError>;
+    /// Removes the sessions that began at or before `created`, or were used last at or before `used`, and tells how many
+    /// there were.
+    async fn remove_old_sessions(&mut self, created: i64, used: i64) -> Result<u64, StoreError>;
+    /// Writes when a user signed in last.
+    async fn note_sign_in(&mut self, user_id: i64, at: i64) -> Result<(), StoreError>;
+
+    /// Failed attempts under a name; `None` if there are none.
+    async fn sign_in_failures(&mut self, name_hash: &NameHash) -> Result<Option<Failures>, StoreError>;
+    /// Writes the failed attempts under a name.
+    async fn put_sign_in_failures(&mut self, failures: &Failures) -> Result<(), StoreError>;
+    /// Those of which the audit was not told yet, and last at or before `audited_before`; at most `limit`.
+    async fn unaudited_failures(
+        &mut self,
+        audited_before: i64,
+        limit: i64,
+    ) -> Result<Vec<Failures>, StoreError>;
+    /// Forgets attempts under names that nobody has: those before `before`, and all but the newest `most`. Tells how many.
+    async fn remove_old_failures(&mut self, before: i64, most: i64) -> Result<u64, StoreError>;
+
+    /// The identity with this issuer and subject.
+    async fn identity(&mut self, issuer: &str, subject: &str) -> Result<Option<Identity>, StoreError>;
+    /// All identities of a user.
+    async fn identities_of(&mut self, user_id: i64) -> Result<Vec<Identity>, StoreError>;
+    /// Adds an identity.
+    async fn insert_identity(&mut self, identity: &Identity) -> Result<(), StoreError>;
+    /// Removes an identity; `false` when there is none.
+    async fn remove_identity(&mut self, issuer: &str, subject: &str) -> Result<bool, StoreError>;
 
     /// The token of this id.
     async fn token(&mut self, id: &str) -> Result<Option<Token>, StoreError>;

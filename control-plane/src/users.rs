@@ -90,6 +90,10 @@ pub struct UserView {
     #[serde(flatten)]
     record: UserRecord,
     has_password: bool,
+    #[schema(value_type = Option<schema::Time>, required)]
+    last_sign_in_at: Option<String>,
+    /// Attempts that failed since.
+    failed_sign_ins: i64,
 }
 
 /// A user as the audit shows it: what somebody made it.
@@ -111,7 +115,12 @@ struct UserRecord {
 
 impl From<&User> for UserView {
     fn from(user: &User) -> Self {
-        Self { record: user.into(), has_password: user.has_password }
+        Self {
+            record: user.into(),
+            has_password: user.has_password,
+            last_sign_in_at: user.last_sign_in_at.map(rfc3339),
+            failed_sign_ins: user.failed_sign_ins,
+        }
     }
 }
 
@@ -154,6 +163,8 @@ pub async fn create(
         groups: new.groups,
         has_password: false,
         created_at: change.at(),
+        last_sign_in_at: None,
+        failed_sign_ins: 0,
     };
     check_texts(&change, &user)?;
     if change.tx.user_by_key(&name_key(&user.name)).await?.is_some() {
@@ -235,6 +246,10 @@ pub async fn update(
 /// Writes what has changed of a user, with its audit entry.
 async fn write(change: &mut Change<'_>, old: &User, new: &User) -> Result<(), Error> {
     change.tx.update_user(new).await?;
+    if !new.active {
+        // A session does not come back with the person, as tokens do.
+        change.tx.remove_sessions_of(new.id, None).await?;
+    }
     if (old.role, old.active) != (new.role, new.active) {
         change.filter_sees_it();
     }

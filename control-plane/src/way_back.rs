@@ -23,6 +23,7 @@ pub async fn set_password(context: &Context, name: &str, password: &Password) ->
     let mut change = Change::by_system(context, system_actor::DATA_FOLDER).await?;
     let user = change.tx.user(name).await?.ok_or(Error::NotFound("user"))?;
     change.tx.set_password_hash(user.id, &hash).await?;
+    change.tx.remove_sessions_of(user.id, None).await?;
     let target = users::target(&user);
     change.record(Action::UserUpdated, target, &json!({"password": "old"}), &json!({"password": "new"}));
     change.commit().await?;

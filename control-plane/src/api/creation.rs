@@ -6,7 +6,7 @@ mod once;
 use std::sync::{Mutex, PoisonError};
 
 use axum::extract::{FromRequestParts as _, MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
@@ -21,7 +21,7 @@ const CREATING: [&str; 3] = ["/api/v1/tokens", "/api/v1/tokens/{id}/rotate", "/a
 
 /// How many tokens and users one person may create in a minute, with all credentials together.
 #[derive(Debug, Default)]
-pub struct CreationLimit(Option<Mutex<Rate>>);
+pub struct CreationLimit(Option<Mutex<Rate<i64>>>);
 
 impl CreationLimit {
     /// So many a minute; 0 is without end.
@@ -52,7 +52,7 @@ pub(super) async fn limited(State(api): State<Api>, request: Request, next: Next
         return too_many(seconds);
     }
     let key = match once::key(&parts.headers) {
-        Ok(key) => key.zip(caller.token()).map(|(text, token)| Key::of_token(&token.id, &text)),
+        Ok(key) => key.map(|text| Key::new(&caller.id(), &text)),
         Err(problem) => return problem.into_response(),
     };
     parts.extensions.insert(caller);
@@ -70,7 +70,5 @@ fn creates(request: &Request) -> bool {
 
 fn too_many(seconds: u64) -> Response {
     let detail = format!("you have created too much in the last minute: try again in {seconds} seconds");
-    let mut response = Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).into_response();
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    response
+    Problem::too_many("rate_limited", detail, seconds).into_response()
 }

@@ -1,6 +1,7 @@
 //! Requests into types; what does not fit becomes a problem that names the field.
 
-use std::net::SocketAddr;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
@@ -10,6 +11,7 @@ use gatepass::authorization::{self, Authorization};
 use serde::de::DeserializeOwned;
 
 use super::Api;
+use super::browser::Browser;
 use crate::callers::{self, Caller};
 use crate::domain::malformed::Malformed;
 use crate::error::{Error, Unauthenticated};
@@ -27,11 +29,36 @@ impl FromRequestParts<Api> for Caller {
         if let Some(caller) = parts.extensions.get::<Self>() {
             return Ok(caller.clone());
         }
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let address = peer.and_then(|ConnectInfo(peer)| api.proxies.client(*peer, &parts.headers));
+        let address = source(parts, api);
+        let browser = Browser::of(parts);
+        if let Some(secret) = browser.secret.as_ref().filter(|_| !has_authorization(&parts.headers)) {
+            browser.check_change(&parts.method, secret)?;
+            return Ok(callers::authenticate_session(&api.context, secret.hash(), address).await?);
+        }
         let (user, secret) = credentials(&parts.headers).map_err(Error::from)?;
         Ok(callers::authenticate(&api.context, &secret, user, address).await?)
     }
+}
+
+/// Where a request comes from; `None` when that cannot be read.
+pub(super) struct Source(pub(super) Option<IpAddr>);
+
+impl FromRequestParts<Api> for Source {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
+        Ok(Self(source(parts, api)))
+    }
+}
+
+fn source(parts: &Parts, api: &Api) -> Option<IpAddr> {
+    let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    api.proxies.client(*peer, &parts.headers)
+}
+
+/// No page elsewhere can send that, so it counts before a cookie, which browsers send by themselves.
+fn has_authorization(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::AUTHORIZATION)
 }
 
 /// User name, if any, and secret, by the filter's own grammar.

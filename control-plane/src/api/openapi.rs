@@ -11,7 +11,9 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApiBuilder, tag::TagBuilder};
 
 use crate::domain::token::State;
@@ -21,9 +23,10 @@ use crate::schema;
 pub(super) use problems::{ADMIN, MANAGE, OF_OTHERS};
 
 /// Groups of calls.
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
     ("tokens", "Tokens: one's own, and for token managers and admins those of others"),
     ("users", "People and their roles, for admins"),
+    ("sessions", "Signing in with a browser, and out"),
     ("settings", "What admins decide for everyone"),
     ("audit", "Who did what, for admins"),
     ("proxies", "What the proxies enforce, for admins"),
@@ -33,13 +36,17 @@ const TAGS: [(&str, &str); 6] = [
 /// What stands before all calls.
 const DESCRIPTION: &str = "Manages API tokens, people, settings and audit, and shows what the proxies enforce.
 
-Callers send `Authorization: Bearer TOKEN`, or Basic with user name and token. A token made without `control_plane` reads \
+Callers send `Authorization: Bearer TOKEN`, or Basic with user name and token, or are signed in. A token made without `control_plane` reads \
 what is its owner's and changes nothing.
 
 Every refusal is `application/problem+json` (RFC 9457) with a stable `code`; a request that is refused has changed nothing. \
 Beyond what each call names, a path that does not exist is 404 `no_such_route`, a method that a path does not take 405 \
 `method_not_allowed` with `Allow`. Every `GET` answers `HEAD` as well. Unknown members of a body and unknown parameters of \
 a query are refused.";
+
+/// What a session is.
+const SESSION: &str = "Somebody who is signed in; on loopback the cookie is `gatepass-local`. Each change needs `Origin`, and \
+the session's `csrf_token` as `x-csrf-token`";
 
 /// What the document begins with.
 pub(super) fn head() -> OpenApi {
@@ -51,6 +58,10 @@ pub(super) fn head() -> OpenApi {
         .security_scheme(
             "basic",
             scheme(HttpAuthScheme::Basic, "The owner's user name, and a token as password"),
+        )
+        .security_scheme(
+            "session",
+            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description("__Host-gatepass", SESSION))),
         )
         .schema("Role", schema::of::<Role>())
         .schema("TokenState", schema::of::<State>())
@@ -67,7 +78,7 @@ pub(super) fn head() -> OpenApi {
     OpenApiBuilder::new()
         .info(info)
         .components(Some(components))
-        .security(Some([requirement("bearer"), requirement("basic")]))
+        .security(Some([requirement("bearer"), requirement("basic"), requirement("session")]))
         .tags(Some(tags))
         .build()
 }

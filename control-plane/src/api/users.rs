@@ -148,7 +148,9 @@ pub(super) async fn update_user(
     params(("name" = schema::UserName, Path, description = "The user's name")),
     request_body = NewPassword,
     responses((status = 204, description = "It holds")),
-    extensions(("x-problems" = json!([ADMIN, &["not_found", "stale"]].concat()))),
+    extensions(("x-problems" = json!(
+        [ADMIN, &["not_found", "stale", "rate_limited", "sign_in_delayed"]].concat()
+    ))),
 )]
 pub(super) async fn set_password(
     State(api): State<Api>,

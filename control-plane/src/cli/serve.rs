@@ -2,6 +2,7 @@
 
 mod dataplane;
 mod metrics;
+mod sessions;
 mod tls;
 
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ use crate::random::SystemRandom;
 use crate::report_key::{KeyDigest, ReportKey};
 pub use dataplane::DataplaneArgs;
 pub use metrics::MetricsArgs;
+pub use sessions::SessionArgs;
 pub use tls::TlsArgs;
 
 /// What `gatepass serve` takes.
@@ -63,6 +65,9 @@ pub struct ServeArgs {
     /// How many tokens and users one person may create by REST in a minute; 0 is without end
     #[arg(long, env = "GATEPASS_CREATIONS_PER_MINUTE", default_value_t = 1000, value_name = "COUNT")]
     pub creations_per_minute: u32,
+    /// How people sign in.
+    #[command(flatten)]
+    pub sessions: SessionArgs,
     /// Begin a new epoch: after PostgreSQL was put back together with all data folders, which nothing else tells. (With
     /// SQLite every start does.)
     #[arg(long, env = "GATEPASS_BEGIN_EPOCH")]
@@ -186,6 +191,8 @@ pub async fn serve(
         hosts: AllowedHosts::new(args.public_hosts.into_iter().chain([listening])),
         initial_protected_paths: args.initial_protected_paths,
         creations_per_minute: args.creations_per_minute,
+        sign_ins_per_minute: args.sessions.sign_ins_per_minute,
+        sessions: args.sessions.limits(),
         begin_epoch: args.begin_epoch,
         report: args.dataplane.report(),
     };

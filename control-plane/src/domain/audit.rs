@@ -27,6 +27,22 @@ impl AuditKey {
     }
 }
 
+impl AuditKey {
+    /// A hash of `text` that nobody can make, or guess from, without the key; another one for each `purpose`.
+    pub fn hash(&self, purpose: &str, text: &str) -> MacBytes {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else {
+            // HMAC takes keys of every length (RFC 2104 §3).
+            return GENESIS;
+        };
+        // What an entry's MAC is over begins with another byte.
+        mac.update(&[0]);
+        mac.update(&(purpose.len() as u64).to_be_bytes());
+        mac.update(purpose.as_bytes());
+        mac.update(text.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+}
+
 impl std::fmt::Debug for AuditKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("AuditKey(…)")

@@ -3,15 +3,17 @@
 use super::settings::Settings;
 use super::user::Role;
 
-/// Who asks: a person, through a token.
+/// Who asks: a person, through a token or a session.
 #[derive(Clone, Copy, Debug)]
 pub struct Principal {
     /// The person's id in the database.
     pub user_id: i64,
     /// The person's role.
     pub role: Role,
-    /// Whether the token in use may manage.
+    /// Whether what is in use may manage: a token with `control_plane`, or a session.
     pub may_manage: bool,
+    /// Whether the person is signed in, rather than calls by a token.
+    pub signed_in: bool,
 }
 
 /// Whom it concerns: the owner of a token.
@@ -55,7 +57,7 @@ pub enum Denial {
     )]
     CreationNotAllowed,
     /// Tokens that may manage come from admins or from people who are signed in.
-    #[error("only an admin may create a token with control_plane")]
+    #[error("only an admin or somebody who is signed in may create a token with control_plane")]
     ControlPlaneNotAllowed,
     /// A token makes none with a wider scope for its own owner.
     #[error("a token cannot make one with a wider scope than its own")]
@@ -154,7 +156,7 @@ pub fn creates(who: Principal, settings: &Settings, control_plane: bool) -> Resu
     if settings.only_admins_create_tokens && !included {
         return Err(Denial::CreationNotAllowed);
     }
-    if control_plane && who.role != Role::Admin {
+    if control_plane && who.role != Role::Admin && !who.signed_in {
         return Err(Denial::ControlPlaneNotAllowed);
     }
     Ok(())
@@ -173,7 +175,7 @@ mod tests {
     const ROLES: [Role; 3] = [Role::User, Role::TokenManager, Role::Admin];
 
     fn who(role: Role) -> Principal {
-        Principal { user_id: 1, role, may_manage: true }
+        Principal { user_id: 1, role, may_manage: true, signed_in: false }
     }
 
     fn other(role: Role) -> Owner {
@@ -237,6 +239,9 @@ mod tests {
             assert_eq!(created, expected, "{only_admins} {managers}");
             let managing = ROLES.map(|role| creates(who(role), &settings, true).is_ok());
             assert_eq!(managing, [false, false, true], "control_plane is for admins to give");
+            let signed_in = ROLES
+                .map(|role| creates(Principal { signed_in: true, ..who(role) }, &settings, true).is_ok());
+            assert_eq!(signed_in, expected, "and for whoever is signed in");
         }
     }
 

@@ -2,6 +2,7 @@
 //! caller and no window that begins anew.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 /// A minute in microseconds.
 const MINUTE: i64 = 60_000_000;
@@ -10,13 +11,13 @@ const KEPT: usize = 10_000;
 
 /// A number of times per minute, for each caller: so many at once, and then evenly.
 #[derive(Debug)]
-pub struct Rate {
+pub struct Rate<K> {
     interval: i64,
     // The time until which each caller has used up what is due, in microseconds.
-    used_until: HashMap<i64, i64>,
+    used_until: HashMap<K, i64>,
 }
 
-impl Rate {
+impl<K: Eq + Hash> Rate<K> {
     /// `per_minute` times; `None` is as often as one likes.
     pub fn new(per_minute: u32) -> Option<Self> {
         let interval = MINUTE.checked_div(i64::from(per_minute))?.max(1);
@@ -27,7 +28,7 @@ impl Rate {
     ///
     /// # Errors
     /// After how many seconds the caller may, at least 1.
-    pub fn take(&mut self, caller: i64, now: i64) -> Result<(), u64> {
+    pub fn take(&mut self, caller: K, now: i64) -> Result<(), u64> {
         if self.used_until.len() >= KEPT {
             self.used_until.retain(|_, until| *until > now);
         }
@@ -42,6 +43,13 @@ impl Rate {
         }
         self.used_until.insert(caller, next);
         Ok(())
+    }
+
+    /// Takes back what was counted last.
+    pub fn give_back(&mut self, caller: &K) {
+        if let Some(until) = self.used_until.get_mut(caller) {
+            *until = until.saturating_sub(self.interval);
+        }
     }
 }
 
@@ -60,6 +68,11 @@ mod tests {
         assert_eq!(rate.take(1, 0), Err(10));
         assert_eq!(rate.take(1, 9_500_000), Err(1));
         assert_eq!(rate.take(2, 0), Ok(()), "another caller");
+        rate.give_back(&2);
+        for number in 0..6 {
+            assert_eq!(rate.take(2, 0), Ok(()), "{number}");
+        }
+        assert_eq!(rate.take(2, 0), Err(10));
         assert_eq!(rate.take(1, 10 * SECOND), Ok(()));
         assert_eq!(rate.take(1, 10 * SECOND), Err(10), "refused ones do not count");
         for number in 0..6 {
@@ -75,7 +88,7 @@ mod tests {
         assert_eq!(rate.take(1, 0), Err(30));
         assert_eq!(rate.take(1, 29 * SECOND), Err(1));
         assert_eq!(rate.take(1, 30 * SECOND), Ok(()));
-        assert!(Rate::new(0).is_none(), "no bound");
+        assert!(Rate::<i64>::new(0).is_none(), "no bound");
     }
 
     #[test]

@@ -57,6 +57,23 @@ pub struct User {
     pub has_password: bool,
     /// Unix time in seconds.
     pub created_at: i64,
+    /// When the person signed in last, in Unix seconds.
+    pub last_sign_in_at: Option<i64>,
+    /// Attempts that failed since.
+    pub failed_sign_ins: i64,
+}
+
+/// Who a person is to a provider of identities: both together, as it says them (OpenID Connect Core 1.0 §5.7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The provider.
+    pub issuer: String,
+    /// The person, as the provider alone knows it; never used for another one.
+    pub subject: String,
+    /// The person's id in the database.
+    pub user_id: i64,
+    /// Unix time in seconds.
+    pub created_at: i64,
 }
 
 impl User {
@@ -86,6 +103,8 @@ pub mod system_actor {
     pub const FIRST_START: &str = "first-start";
     /// Whoever can write to the data folder.
     pub const DATA_FOLDER: &str = "data-folder";
+    /// Whoever tries to sign in and is not let in.
+    pub const SIGN_IN: &str = "server:sign-in";
     /// The start of a server on a database that there was. No name of a user has a colon.
     pub const SERVER_START: &str = "server:start";
 }

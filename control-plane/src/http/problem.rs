@@ -18,17 +18,23 @@ pub struct Problem {
     detail: String,
     field: Option<String>,
     rows: Vec<RowError>,
+    retry_after: Option<u64>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), field: None, rows: Vec::new() }
+        Self { status, code, detail: detail.into(), field: None, rows: Vec::new(), retry_after: None }
     }
 
     /// 400 for a field of the body or the query.
     pub(crate) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
         let problem = Self::new(StatusCode::BAD_REQUEST, "invalid", detail);
         Self { field: Some(field.into()).filter(|field| !field.is_empty() && field != "."), ..problem }
+    }
+
+    /// 429 that says after how many seconds there is more.
+    pub(crate) fn too_many(code: &'static str, detail: impl Into<String>, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail) }
     }
 
     /// 500 with a fixed text; the cause is for the log.
@@ -55,6 +61,7 @@ impl From<Error> for Problem {
                 Self { rows, ..Self::invalid(first, detail) }
             }
             Error::Conflict { code, .. } => Self::new(StatusCode::CONFLICT, code, detail),
+            Error::TooMany { code, seconds, .. } => Self::too_many(code, detail, seconds),
             Error::Stale => Self::new(StatusCode::PRECONDITION_FAILED, "stale", detail),
             Error::Internal(cause) => Self::internal(&cause),
         }
@@ -110,6 +117,9 @@ impl IntoResponse for Problem {
         let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (self.status, content_type, json).into_response();
         response.extensions_mut().insert(Code(self.code));
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             // Never Basic: a browser would ask for a password and send it with every later request.
             let challenge = HeaderValue::from_static("Bearer realm=\"gatepass\"");

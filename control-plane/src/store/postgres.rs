@@ -9,6 +9,8 @@ mod fleet;
 mod idempotency;
 mod meta;
 mod session;
+mod sessions;
+mod sign_ins;
 mod tokens;
 mod users;
 
@@ -29,10 +31,12 @@ use super::{Census, Continuity, Store, StoreError, StoredSettings, TokenFilter, 
 use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Entry, Head};
 use crate::domain::fleet::{Worker, WorkerKey};
+use crate::domain::session::{SecretHash, Session};
 use crate::domain::settings::Settings;
+use crate::domain::sign_in::{Failures, NameHash};
 use crate::domain::token::Token;
 use crate::domain::usage::TokenUse;
-use crate::domain::user::{User, UserFilter};
+use crate::domain::user::{Identity, User, UserFilter};
 use crate::idempotency::{Key, Known};
 
 /// Sessions of one server, besides the one that listens.
@@ -56,6 +60,7 @@ const MIGRATIONS: &[Step] = &[
     (3, "audit_filters", include_str!("../../migrations/postgres/0003_audit_filters.sql")),
     (4, "idempotency", include_str!("../../migrations/postgres/0004_idempotency.sql")),
     (6, "people", include_str!("../../migrations/postgres/0006_people.sql")),
+    (7, "sign_in", include_str!("../../migrations/postgres/0007_sign_in.sql")),
 ];
 
 /// The database in PostgreSQL.
@@ -217,6 +222,74 @@ impl Transaction for PostgresTransaction {
 
     async fn set_password_hash(&mut self, user_id: i64, hash: &str) -> Result<()> {
         run!(self, users::set_password_hash, user_id, hash)
+    }
+
+    async fn user_by_id(&mut self, id: i64) -> Result<Option<User>> {
+        run!(self, users::by_id, id)
+    }
+
+    async fn insert_session(&mut self, session: &Session) -> Result<()> {
+        run!(self, sessions::insert, session)
+    }
+
+    async fn session(&mut self, secret_hash: &SecretHash) -> Result<Option<Session>> {
+        run!(self, sessions::by_hash, secret_hash)
+    }
+
+    async fn touch_session(&mut self, id: &str, at: i64) -> Result<()> {
+        run!(self, sessions::touch, id, at)
+    }
+
+    async fn remove_session(&mut self, id: &str) -> Result<bool> {
+        run!(self, sessions::remove, id)
+    }
+
+    async fn remove_sessions_of(&mut self, user_id: i64, but: Option<&str>) -> Result<u64> {
+        run!(self, sessions::remove_of, user_id, but)
+    }
+
+    async fn trim_sessions(&mut self, user_id: i64, most: i64) -> Result<u64> {
+        run!(self, sessions::trim, user_id, most)
+    }
+
+    async fn remove_old_sessions(&mut self, created: i64, used: i64) -> Result<u64> {
+        run!(self, sessions::remove_old, created, used)
+    }
+
+    async fn note_sign_in(&mut self, user_id: i64, at: i64) -> Result<()> {
+        run!(self, sign_ins::note_sign_in, user_id, at)
+    }
+
+    async fn sign_in_failures(&mut self, name_hash: &NameHash) -> Result<Option<Failures>> {
+        run!(self, sign_ins::failures, name_hash)
+    }
+
+    async fn put_sign_in_failures(&mut self, failures: &Failures) -> Result<()> {
+        run!(self, sign_ins::put, failures)
+    }
+
+    async fn unaudited_failures(&mut self, audited_before: i64, limit: i64) -> Result<Vec<Failures>> {
+        run!(self, sign_ins::due, audited_before, limit)
+    }
+
+    async fn remove_old_failures(&mut self, before: i64, most: i64) -> Result<u64> {
+        run!(self, sign_ins::remove_old, before, most)
+    }
+
+    async fn identity(&mut self, issuer: &str, subject: &str) -> Result<Option<Identity>> {
+        run!(self, sign_ins::identity, issuer, subject)
+    }
+
+    async fn identities_of(&mut self, user_id: i64) -> Result<Vec<Identity>> {
+        run!(self, sign_ins::identities_of, user_id)
+    }
+
+    async fn insert_identity(&mut self, identity: &Identity) -> Result<()> {
+        run!(self, sign_ins::insert_identity, identity)
+    }
+
+    async fn remove_identity(&mut self, issuer: &str, subject: &str) -> Result<bool> {
+        run!(self, sign_ins::remove_identity, issuer, subject)
     }
 
     async fn token(&mut self, id: &str) -> Result<Option<Token>> {

@@ -6,6 +6,8 @@ mod census;
 mod fleet;
 mod idempotency;
 mod meta;
+mod sessions;
+mod sign_ins;
 mod tokens;
 mod users;
 
@@ -27,10 +29,12 @@ use super::{Census, Continuity, Store, StoreError, StoredSettings, TokenFilter, 
 use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Entry, Head};
 use crate::domain::fleet::{Worker, WorkerKey};
+use crate::domain::session::{SecretHash, Session};
 use crate::domain::settings::Settings;
+use crate::domain::sign_in::{Failures, NameHash};
 use crate::domain::token::Token;
 use crate::domain::usage::TokenUse;
-use crate::domain::user::{User, UserFilter};
+use crate::domain::user::{Identity, User, UserFilter};
 use crate::idempotency::{Key, Known};
 
 /// How long a writer waits for a writer in another process.
@@ -43,6 +47,7 @@ const MIGRATIONS: &[Step] = &[
     (3, "audit_filters", include_str!("../../migrations/0003_audit_filters.sql")),
     (4, "idempotency", include_str!("../../migrations/0004_idempotency.sql")),
     (6, "people", include_str!("../../migrations/0006_people.sql")),
+    (7, "sign_in", include_str!("../../migrations/0007_sign_in.sql")),
 ];
 
 /// The database in one SQLite file.
@@ -171,6 +176,74 @@ impl Transaction for SqliteTransaction {
 
     async fn set_password_hash(&mut self, user_id: i64, hash: &str) -> Result<()> {
         users::set_password_hash(&mut self.inner, user_id, hash).await
+    }
+
+    async fn user_by_id(&mut self, id: i64) -> Result<Option<User>> {
+        users::by_id(&mut self.inner, id).await
+    }
+
+    async fn insert_session(&mut self, session: &Session) -> Result<()> {
+        sessions::insert(&mut self.inner, session).await
+    }
+
+    async fn session(&mut self, secret_hash: &SecretHash) -> Result<Option<Session>> {
+        sessions::by_hash(&mut self.inner, secret_hash).await
+    }
+
+    async fn touch_session(&mut self, id: &str, at: i64) -> Result<()> {
+        sessions::touch(&mut self.inner, id, at).await
+    }
+
+    async fn remove_session(&mut self, id: &str) -> Result<bool> {
+        sessions::remove(&mut self.inner, id).await
+    }
+
+    async fn remove_sessions_of(&mut self, user_id: i64, but: Option<&str>) -> Result<u64> {
+        sessions::remove_of(&mut self.inner, user_id, but).await
+    }
+
+    async fn trim_sessions(&mut self, user_id: i64, most: i64) -> Result<u64> {
+        sessions::trim(&mut self.inner, user_id, most).await
+    }
+
+    async fn remove_old_sessions(&mut self, created: i64, used: i64) -> Result<u64> {
+        sessions::remove_old(&mut self.inner, created, used).await
+    }
+
+    async fn note_sign_in(&mut self, user_id: i64, at: i64) -> Result<()> {
+        sign_ins::note_sign_in(&mut self.inner, user_id, at).await
+    }
+
+    async fn sign_in_failures(&mut self, name_hash: &NameHash) -> Result<Option<Failures>> {
+        sign_ins::failures(&mut self.inner, name_hash).await
+    }
+
+    async fn put_sign_in_failures(&mut self, failures: &Failures) -> Result<()> {
+        sign_ins::put(&mut self.inner, failures).await
+    }
+
+    async fn unaudited_failures(&mut self, audited_before: i64, limit: i64) -> Result<Vec<Failures>> {
+        sign_ins::due(&mut self.inner, audited_before, limit).await
+    }
+
+    async fn remove_old_failures(&mut self, before: i64, most: i64) -> Result<u64> {
+        sign_ins::remove_old(&mut self.inner, before, most).await
+    }
+
+    async fn identity(&mut self, issuer: &str, subject: &str) -> Result<Option<Identity>> {
+        sign_ins::identity(&mut self.inner, issuer, subject).await
+    }
+
+    async fn identities_of(&mut self, user_id: i64) -> Result<Vec<Identity>> {
+        sign_ins::identities_of(&mut self.inner, user_id).await
+    }
+
+    async fn insert_identity(&mut self, identity: &Identity) -> Result<()> {
+        sign_ins::insert_identity(&mut self.inner, identity).await
+    }
+
+    async fn remove_identity(&mut self, issuer: &str, subject: &str) -> Result<bool> {
+        sign_ins::remove_identity(&mut self.inner, issuer, subject).await
     }
 
     async fn token(&mut self, id: &str) -> Result<Option<Token>> {

@@ -180,6 +180,8 @@ impl Work {
             groups: row.groups.unwrap_or_default(),
             has_password: false,
             created_at: change.at(),
+            last_sign_in_at: None,
+            failed_sign_ins: 0,
         };
         check_texts(change, &user)?;
         let user = insert(change, user, None).await?;

@@ -9,9 +9,9 @@ use crate::change::{Change, Committed};
 use crate::context::Context;
 use crate::domain::audit::Action;
 use crate::domain::authority;
-use crate::error::Error;
-use crate::password::{self, Password};
-use crate::{schema, users, way_back};
+use crate::error::{Error, Unauthenticated};
+use crate::password::Password;
+use crate::{schema, sign_in, users, way_back};
 
 /// A new password.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -26,7 +26,8 @@ pub struct NewPassword {
     pub old_password: Option<String>,
 }
 
-/// Gives the user `name` a new password: an admin to anybody else, and everybody to oneself, with the old one.
+/// Gives the user `name` a new password: an admin to anybody else, and everybody to oneself, with the old one. The
+/// person's sessions end, but for the one that is in use.
 ///
 /// # Errors
 /// The caller may not, there is no such user, or a password is wrong.
@@ -49,6 +50,9 @@ pub async fn set_password(
         return Err(Error::Stale);
     }
     change.tx.set_password_hash(user.id, &hash).await?;
+    // Whoever knew the old password may be signed in with it.
+    let this = caller.session().filter(|_| own).map(|session| session.id.as_str());
+    change.tx.remove_sessions_of(user.id, this).await?;
     let before = json!({"password": user.has_password.then_some("old")});
     change.record(Action::UserUpdated, users::target(&user), &before, &json!({"password": "new"}));
     let committed = change.commit().await?;
@@ -61,17 +65,19 @@ fn may_set(caller: &Caller, own: bool) -> Result<(), Error> {
     Ok(if own { authority::manages(who) } else { authority::administers(who) }?)
 }
 
-/// The hash of the caller's password, if `old` is it.
+/// The hash of the caller's password, if `old` is it. Who guesses is slowed down as when signing in.
 async fn check_old(context: &Context, caller: &Caller, old: Option<String>) -> Result<String, Error> {
-    let old = old.filter(|old| old.len() <= password::MAX_TRIED);
     let missing = "is required of who changes an own password";
     let old = old.ok_or_else(|| Error::invalid("old_password", missing))?;
-    let hash = context.store.read().await?.password_hash(caller.user.id).await?;
     let none =
         "you have none: another admin gives you one, or `gatepass user set-password` on the data folder";
-    let hash = hash.ok_or_else(|| Error::invalid("old_password", none))?;
-    if password::verify_apart(hash.clone(), old).await? {
-        return Ok(hash);
+    let hash = context.store.read().await?.password_hash(caller.user.id).await?;
+    hash.ok_or_else(|| Error::invalid("old_password", none))?;
+    match sign_in::check_password(context, &caller.user.name, &old, caller.presented.address).await {
+        Ok(known) => Ok(known.hash),
+        Err(Error::Unauthenticated(Unauthenticated::SignInRefused)) => {
+            Err(Error::invalid("old_password", "is not your password"))
+        }
+        Err(other) => Err(other),
     }
-    Err(Error::invalid("old_password", "is not your password"))
 }

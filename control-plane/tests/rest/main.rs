@@ -24,6 +24,7 @@ mod report_fields;
 mod reporter;
 mod reports;
 mod roles;
+mod sessions;
 mod settings;
 mod settings_bound;
 mod settings_preview;

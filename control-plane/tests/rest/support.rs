@@ -17,6 +17,7 @@ use gatepass_control_plane::clock::Clock;
 use gatepass_control_plane::context::Context;
 use gatepass_control_plane::data_folder::DataFolder;
 use gatepass_control_plane::delivery::ecds;
+use gatepass_control_plane::domain::session::Limits;
 use gatepass_control_plane::password::PasswordHashing;
 use gatepass_control_plane::store::{Store, Version};
 use http_body_util::BodyExt as _;
@@ -31,6 +32,9 @@ pub const START: i64 = 1_795_338_000;
 pub const DAY: i64 = 24 * 60 * 60;
 /// How many tokens and users one person may create in a minute.
 pub const CREATIONS_PER_MINUTE: u32 = 400;
+
+/// How often somebody may try to sign in from one address in a minute.
+pub const SIGN_INS_PER_MINUTE: u32 = 30;
 
 pub struct TestClock(AtomicI64);
 
@@ -126,6 +130,8 @@ pub async fn server_with(
         hosts: AllowedHosts::new(["gate.example.com".to_owned()]),
         initial_protected_paths: paths.iter().map(|path| (*path).to_owned()).collect(),
         creations_per_minute: CREATIONS_PER_MINUTE,
+        sign_ins_per_minute: SIGN_INS_PER_MINUTE,
+        sessions: Limits::default(),
         begin_epoch: false,
         report: Some(Report::default()),
     };

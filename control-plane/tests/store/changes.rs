@@ -76,7 +76,7 @@ pub async fn audit_filters(store: &dyn Store) {
 
 pub async fn idempotency_keys(store: &dyn Store) {
     let mut tx = store.write().await.unwrap();
-    let (one, same_of_another) = (Key::of_token("01", "k"), Key::of_token("02", "k"));
+    let (one, same_of_another) = (Key::new("token:01", "k"), Key::new("token:02", "k"));
     assert_eq!(tx.idempotency_key(&one).await.unwrap(), None);
     tx.forget_idempotent(&one).await.unwrap();
     tx.begin_idempotent(&one, &[7; 32], 100).await.unwrap();

@@ -14,7 +14,7 @@ use gatepass_control_plane::store::{Store, StoreError, TokenFilter, Transaction,
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::changes;
+use crate::{changes, people};
 
 #[tokio::test]
 async fn sqlite_keeps_the_contract() {
@@ -63,6 +63,9 @@ pub async fn contract(store: &dyn Store) {
     changes::tokens_are_only_shortened(store).await;
     changes::audit_filters(store).await;
     changes::idempotency_keys(store).await;
+    people::sessions(store).await;
+    people::failed_sign_ins(store).await;
+    people::identities(store).await;
     readers_see_one_state_and_writers_take_turns(store).await;
 }
 
@@ -121,6 +124,8 @@ fn user(name: &str, role: Role) -> User {
         groups,
         has_password: false,
         created_at: 7,
+        last_sign_in_at: None,
+        failed_sign_ins: 0,
     }
 }
 

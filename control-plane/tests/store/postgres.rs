@@ -39,6 +39,8 @@ fn user(name: &str) -> User {
         groups,
         has_password: false,
         created_at: 7,
+        last_sign_in_at: None,
+        failed_sign_ins: 0,
     }
 }
 

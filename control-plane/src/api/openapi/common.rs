@@ -28,6 +28,11 @@ const HEADERS: &[(&str, &str, &str)] = &[
         "^true$",
         "This is what was answered before, without the secret; nothing was done again",
     ),
+    (
+        "set-cookie",
+        "^(__Host-gatepass|gatepass-local)=[A-Za-z0-9_-]*; .*$",
+        "The session's cookie, or its end",
+    ),
     ("content-disposition", "^attachment; filename=\"[!-~]{1,64}\"$", "A name for the file"),
 ];
 
@@ -102,7 +107,7 @@ fn refusals(codes: &[&str], shared: &mut Map<String, Value>) -> Result<BTreeMap<
     for (status, codes) in by_status {
         let mut response = refusal(status, &codes);
         let name = match (status, codes.keys().next()) {
-            (401, _) => "unauthenticated",
+            (401, _) if asks_for_credentials(&codes) => "unauthenticated",
             (_, Some(only)) if codes.len() == 1 => only,
             _ => {
                 refusals.insert(status.to_string(), response);
@@ -114,6 +119,13 @@ fn refusals(codes: &[&str], shared: &mut Map<String, Value>) -> Result<BTreeMap<
         refusals.insert(status.to_string(), json!({"$ref": format!("#/components/responses/{name}")}));
     }
     Ok(refusals)
+}
+
+/// Whether these are the codes of every call that wants credentials, and no others.
+fn asks_for_credentials(codes: &BTreeMap<&str, &str>) -> bool {
+    let usual = CREDENTIALS.iter().filter(|code| known(code).is_some_and(|(status, _)| status == 401));
+    let usual: Vec<_> = usual.collect();
+    usual.len() == codes.len() && usual.iter().all(|code| codes.contains_key(**code))
 }
 
 fn refusal(status: u16, codes: &BTreeMap<&str, &str>) -> Value {

@@ -41,6 +41,12 @@ actions! {
     UserCreated => "user.created",
     /// A person was changed.
     UserUpdated => "user.updated",
+    /// Somebody signed in.
+    SignInSucceeded => "sign_in.succeeded",
+    /// Somebody tried to sign in and was not let in, perhaps many times.
+    SignInFailed => "sign_in.failed",
+    /// Sessions of somebody were ended.
+    SessionEnded => "session.ended",
     /// The server was started on a database that there was, with a new epoch.
     EpochStarted => "epoch.started",
 }

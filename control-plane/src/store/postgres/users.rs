@@ -11,10 +11,24 @@ use crate::store::rows::{group_names, groups};
 pub(super) async fn by_key(db: &mut PgConnection, key: &str) -> Result<Option<User>> {
     let row = sqlx::query(
         "SELECT id, name, role, active, display_name, email, group_names,
-                password_hash IS NOT NULL AS has_password, created_at
+                password_hash IS NOT NULL AS has_password, created_at, last_sign_in_at,
+                coalesce((SELECT failures FROM sign_in_failures WHERE user_id = users.id), 0) AS failed_sign_ins
          FROM users WHERE name_key = $1",
     )
     .bind(key)
+    .fetch_optional(db)
+    .await?;
+    row.as_ref().map(from_row).transpose()
+}
+
+pub(super) async fn by_id(db: &mut PgConnection, id: i64) -> Result<Option<User>> {
+    let row = sqlx::query(
+        "SELECT id, name, role, active, display_name, email, group_names,
+                password_hash IS NOT NULL AS has_password, created_at, last_sign_in_at,
+                coalesce((SELECT failures FROM sign_in_failures WHERE user_id = users.id), 0) AS failed_sign_ins
+         FROM users WHERE id = $1",
+    )
+    .bind(id)
     .fetch_optional(db)
     .await?;
     row.as_ref().map(from_row).transpose()
@@ -28,7 +42,8 @@ pub(super) async fn list(
 ) -> Result<Vec<User>> {
     let rows = sqlx::query(
         "SELECT id, name, role, active, display_name, email, group_names,
-                password_hash IS NOT NULL AS has_password, created_at
+                password_hash IS NOT NULL AS has_password, created_at, last_sign_in_at,
+                coalesce((SELECT failures FROM sign_in_failures WHERE user_id = users.id), 0) AS failed_sign_ins
          FROM users
          WHERE name_key > $1
            AND ($2::text IS NULL OR strpos(search_key, $2) > 0)
@@ -122,5 +137,7 @@ fn from_row(row: &PgRow) -> Result<User> {
         groups: groups(row.try_get("group_names")?)?,
         has_password: row.try_get("has_password")?,
         created_at: row.try_get("created_at")?,
+        last_sign_in_at: row.try_get("last_sign_in_at")?,
+        failed_sign_ins: row.try_get("failed_sign_ins")?,
     })
 }
