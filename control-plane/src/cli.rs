@@ -1,11 +1,13 @@
 //! The command line.
 
 pub mod audit;
+pub mod backup;
 pub mod logging;
 pub mod openapi;
 mod output;
 mod prompt;
 pub mod render;
+pub mod restore;
 pub mod run;
 pub mod serve;
 mod settings_file;
@@ -37,6 +39,12 @@ enum Command {
     /// Look after the audit
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Back up the data folder, also while a server runs
+    Backup(backup::BackupArgs),
+    /// Put a backup back; no server may run
+    Restore(restore::RestoreArgs),
+    /// After PostgreSQL was put back: end what has ended since
+    Reconcile(restore::ReconcileArgs),
     /// Convert plugin configurations, and look into them
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
@@ -70,6 +78,9 @@ impl Cli {
             Command::Run(args) => run::run(args).await,
             Command::User(command) => user::execute(command).await,
             Command::Audit(command) => audit::execute(command).await,
+            Command::Backup(args) => backup::execute(args).await,
+            Command::Restore(args) => restore::execute(args).await,
+            Command::Reconcile(args) => restore::reconcile(args).await,
             Command::Snapshot(command) => tokio::task::spawn_blocking(|| snapshot::execute(command)).await?,
             Command::Openapi => openapi::execute(),
             Command::Render(command) => tokio::task::spawn_blocking(|| render::execute(command)).await?,

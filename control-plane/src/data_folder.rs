@@ -130,6 +130,11 @@ impl DataFolder {
         self.0.join("report-key")
     }
 
+    /// The file that Envoy watches, unless another one was named.
+    pub fn ecds_file(&self) -> PathBuf {
+        self.0.join("envoy").join("gatepass.ecds.pb")
+    }
+
     /// The epochs that were delivered.
     pub fn epochs(&self) -> PathBuf {
         self.0.join("epochs")
@@ -203,6 +208,11 @@ pub struct Staged {
 }
 
 impl Staged {
+    /// Where it is until then.
+    pub fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
     /// Puts the file in its place.
     ///
     /// # Errors
@@ -219,6 +229,9 @@ impl Drop for Staged {
     fn drop(&mut self) {
         // Nothing of a half-written or unwanted secret stays behind. Gone already, once it is published.
         let _ = fs::remove_file(&self.temporary);
+        for suffix in DATABASE_SUFFIXES {
+            let _ = fs::remove_file(with_suffix(&self.temporary, suffix));
+        }
     }
 }
 
@@ -242,6 +255,29 @@ pub fn stage_private(path: &Path, content: &[u8]) -> Result<Staged, FolderError>
     let staged = Staged { temporary: folder_of(path).join(name), path: path.to_owned() };
     write_new(&staged.temporary, content).map_err(|source| unwritable(path, source))?;
     Ok(staged)
+}
+
+/// What SQLite puts beside a database's file.
+pub const DATABASE_SUFFIXES: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// Makes an empty file, 0600, beside `path`, for a database that [`Staged::publish`] puts there. What an earlier one left
+/// beside it is removed: SQLite would take it for this one's.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn stage_database(path: &Path) -> Result<Staged, FolderError> {
+    let staged = stage_private(path, b"")?;
+    for suffix in DATABASE_SUFFIXES {
+        remove_private(&with_suffix(&staged.temporary, suffix))?;
+    }
+    Ok(staged)
+}
+
+/// `path` with `suffix` at its end.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// The folder that `path` is in.

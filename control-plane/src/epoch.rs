@@ -143,7 +143,11 @@ pub async fn keep_in(change: &mut Change<'_>, random: &dyn Random) -> Result<(),
     if put_back { begin(change, random).await } else { Ok(()) }
 }
 
-async fn begin(change: &mut Change<'_>, random: &dyn Random) -> Result<(), Error> {
+/// Begins a new epoch within a change.
+///
+/// # Errors
+/// The database failed.
+pub async fn begin(change: &mut Change<'_>, random: &dyn Random) -> Result<(), Error> {
     let epoch = hex_text::<8>(random)?;
     let before = change.tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
     change.tx.replace_epoch(&epoch).await?;

@@ -9,6 +9,7 @@
 pub mod api;
 pub mod app;
 pub mod audit;
+pub mod backup;
 pub mod callers;
 pub mod change;
 pub mod cli;
@@ -30,6 +31,7 @@ pub mod password;
 pub mod random;
 pub mod render;
 pub mod report_key;
+pub mod restore;
 mod schema;
 pub mod settings;
 pub mod sign_in;

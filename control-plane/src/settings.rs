@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::snapshot;
 use crate::store::StoredSettings;
 pub use bound::Cut;
+pub(crate) use bound::shorten as shorten_in;
 pub use preview::{Preview, preview};
 
 /// Shows the settings.

@@ -49,6 +49,11 @@ impl Snapshot {
         .await
     }
 
+    /// What proxies are told of `settings`, without tokens.
+    pub fn of_settings(settings: &Settings) -> wire::PluginConfiguration {
+        configuration(&Version { epoch: String::new(), revision: 0 }, settings, &[], 0)
+    }
+
     /// Has the filter's own rules read it.
     ///
     /// # Errors

@@ -135,7 +135,8 @@ pub async fn revoke_all(
     Ok((count, Some(change.commit().await?)))
 }
 
-async fn revoke_in(change: &mut Change<'_>, token: Token) -> Result<(), Error> {
+/// Ends one token, with its audit entry.
+pub(crate) async fn revoke_in(change: &mut Change<'_>, token: Token) -> Result<(), Error> {
     let (at, by) = (change.at(), change.actor().to_owned());
     let before = TokenRecord::new(&token, at);
     if !change.tx.revoke_token(&token.id, at, &by).await? {

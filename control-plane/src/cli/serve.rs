@@ -178,8 +178,7 @@ pub async fn serve(
     let metrics = listen_for_readers(metrics).await?;
     let storage = args.storage.storage()?;
     let data_dir = folder.path().to_owned();
-    let default_file = || data_dir.join("envoy").join("gatepass.ecds.pb");
-    let ecds_file = args.ecds_file.map_or_else(|| Ok(default_file()), std::path::absolute)?;
+    let ecds_file = args.ecds_file.map_or_else(|| Ok(folder.ecds_file()), std::path::absolute)?;
     let listening = match address.ip() {
         std::net::IpAddr::V4(ip) => ip.to_string(),
         std::net::IpAddr::V6(ip) => format!("[{ip}]"),

@@ -107,6 +107,8 @@ pub mod system_actor {
     pub const SIGN_IN: &str = "server:sign-in";
     /// The start of a server on a database that there was. No name of a user has a colon.
     pub const SERVER_START: &str = "server:start";
+    /// Whoever puts a backup back.
+    pub const RESTORE: &str = "server:restore";
 }
 
 /// What stands in a path where a name does.

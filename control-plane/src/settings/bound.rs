@@ -42,7 +42,8 @@ pub(super) async fn apply(change: &mut Change<'_>, settings: &Settings) -> Resul
     Ok(cut)
 }
 
-async fn shorten(change: &mut Change<'_>, token: Token, end: i64) -> Result<(), Error> {
+/// Lets a token end sooner, with its audit entry.
+pub(crate) async fn shorten(change: &mut Change<'_>, token: Token, end: i64) -> Result<(), Error> {
     let before = TokenRecord::new(&token, change.at());
     if !change.tx.shorten_token(&token.id, end).await? {
         return Err(StoreError::Unreadable("token row").into());

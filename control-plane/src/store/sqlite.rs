@@ -3,6 +3,7 @@
 mod audit;
 mod bound;
 mod census;
+pub mod copy;
 mod fleet;
 mod idempotency;
 mod meta;
@@ -75,6 +76,16 @@ impl SqliteStore {
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
         migrator(MIGRATIONS).run(&pool).await.map_err(refused)?;
+        Ok(Self { pool, writers: Arc::default() })
+    }
+
+    /// Opens a file that nobody else uses, as it is, for reading.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub async fn open_copy(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new().filename(path).create_if_missing(false).read_only(true);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         Ok(Self { pool, writers: Arc::default() })
     }
 }

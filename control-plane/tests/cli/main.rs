@@ -9,6 +9,7 @@ mod password;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod reports;
+mod restore;
 mod settings;
 mod snapshot;
 mod start;

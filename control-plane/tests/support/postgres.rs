@@ -91,6 +91,23 @@ impl Postgres {
         db.close().await.unwrap();
     }
 
+    /// What `pg_dump` writes of the database that `url` names.
+    pub fn dump(&self, url: &str) -> Vec<u8> {
+        let done =
+            as_somebody(self.programs.join("pg_dump")).arg(url).current_dir(&self.folder).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+        done.stdout
+    }
+
+    /// Has `psql` load such a dump into the database that `url` names.
+    pub fn load(&self, url: &str, dump: &[u8]) {
+        let mut command = as_somebody(self.programs.join("psql"));
+        command.args(["-q", "-v", "ON_ERROR_STOP=1", "-d", url]).current_dir(&self.folder);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), dump).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+
     /// The URL of a database of this server.
     pub fn url(&self, database: &str) -> String {
         format!("postgres:///{database}?host={}&user=gatepass", self.folder.display())

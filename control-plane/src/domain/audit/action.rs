@@ -49,4 +49,6 @@ actions! {
     SessionEnded => "session.ended",
     /// The server was started on a database that there was, with a new epoch.
     EpochStarted => "epoch.started",
+    /// A backup was put back, or what has ended since one was ended again.
+    DatabaseRestored => "database.restored",
 }
