@@ -18,6 +18,7 @@ use crate::dataplane::access::Access;
 use crate::dataplane::{self, DataPlane};
 use crate::delivery::Delivery;
 use crate::delivery::ecds::EcdsFile;
+use crate::domain::audit::AuditKey;
 use crate::domain::session;
 use crate::epoch::{self, Delivered};
 use crate::error::Error;
@@ -149,7 +150,12 @@ fn context(store: Arc<dyn Store>, folder: DataFolder, storage: &Storage) -> Resu
         Some(file) => audit::read_key(file)?,
         None => audit::load_key(&folder)?,
     };
-    Ok(Context {
+    Ok(context_of(store, folder, audit_key))
+}
+
+/// What use cases work with, for a command: it delivers nothing.
+pub fn context_of(store: Arc<dyn Store>, folder: DataFolder, audit_key: AuditKey) -> Context {
+    Context {
         store,
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
@@ -161,7 +167,7 @@ fn context(store: Arc<dyn Store>, folder: DataFolder, storage: &Storage) -> Resu
         report: None,
         metrics: Arc::default(),
         delivery: None,
-    })
+    }
 }
 
 /// A server that is set up and does not answer yet.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::app::StartError;
+use crate::app::{self, StartError};
 use crate::audit;
 use crate::backup::carried;
 use crate::change::Change;
@@ -133,17 +133,8 @@ pub async fn restore(
     let audit_key = key(folder, &wish, key_bytes.as_deref())?;
     let store = SqliteStore::open(staged.temporary()).await?;
     let made_at = carried(carried::MADE_AT).and_then(|text| String::from_utf8(text).ok());
-    let context = Context {
-        store: Arc::new(store),
-        clock,
-        random,
-        folder: folder.clone(),
-        audit_key,
-        passwords: Default::default(),
-        report: None,
-        metrics: Arc::default(),
-        delivery: None,
-    };
+    let context = app::context_of(Arc::new(store), folder.clone(), audit_key);
+    let context = Context { clock, random, ..context };
     let applied = apply(&context, wish, made_at.as_deref()).await;
     // The file must be whole before it takes its place.
     context.store.close().await;
@@ -194,7 +185,7 @@ async fn apply(
     let backup = context.store.read().await?.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
     let found = since::find(&context.folder, wish.since, (&backup, head), context.clock.as_ref()).await?;
     let mut change = Change::by_system(context, system_actor::RESTORE).await?;
-    let (compared_with, ended) = match (found, wish.unknown) {
+    let (compared_with, mut ended) = match (found, wish.unknown) {
         (Some(found), _) => (found.place, since::end(&mut change, &found).await?),
         (None, Some(unknown)) => (unknown.as_str(), since::end_or_keep(&mut change, unknown).await?),
         (None, None) => {
@@ -205,6 +196,7 @@ async fn apply(
             ("nothing: no token of the backup works", Ended::default())
         }
     };
+    since::end_sessions(&mut change, &mut ended).await?;
     let before = json!({"epoch": backup.epoch, "revision": backup.revision.to_string(), "made_at": made_at});
     let after = json!({"compared_with": compared_with, "ended": ended});
     change.record(Action::DatabaseRestored, "database".to_owned(), &before, &after);
@@ -220,7 +212,8 @@ async fn apply(
 /// The database failed.
 pub async fn reconcile(context: &Context, since: &Since) -> Result<Ended, Error> {
     let mut change = Change::by_system(context, system_actor::RESTORE).await?;
-    let ended = since::end(&mut change, since).await?;
+    let mut ended = since::end(&mut change, since).await?;
+    since::end_sessions(&mut change, &mut ended).await?;
     let after = json!({"compared_with": since.place, "ended": ended});
     change.record(Action::DatabaseRestored, "database".to_owned(), &serde_json::Value::Null, &after);
     change.commit().await?;

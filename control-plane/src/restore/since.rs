@@ -15,7 +15,7 @@ use crate::delivery::ecds;
 use crate::domain::audit::{Action, Head};
 use crate::domain::settings::Settings;
 use crate::domain::token::Token;
-use crate::domain::user::{Role, User, UserFilter};
+use crate::domain::user::{Role, User, UserFilter, name_key};
 use crate::error::Error;
 use crate::settings;
 use crate::snapshot::Snapshot;
@@ -23,7 +23,7 @@ use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::copy;
 use crate::store::{Store as _, StoreError, Transaction, Version};
 use crate::tokens;
-use crate::users;
+use crate::users::target;
 
 /// Most users that are looked at in one step.
 const PAGE: i64 = 500;
@@ -73,6 +73,8 @@ pub struct Ended {
     pub passwords_changed: usize,
     /// Those of them who stay admins, because there would be none.
     pub admins_kept: Vec<String>,
+    /// Sign-ins that the backup holds: all of them.
+    pub sessions_ended: u64,
     /// Settings that were changed since. They are those of the backup.
     pub settings_changed: Vec<String>,
 }
@@ -139,16 +141,33 @@ async fn replaced(folder: &DataFolder, head: Head, clock: &dyn Clock) -> Result<
 }
 
 async fn people(tx: &mut dyn Transaction) -> Result<Vec<(User, Option<String>)>, StoreError> {
-    let (mut people, mut after) = (Vec::new(), None);
+    let mut people = Vec::new();
+    for user in users(tx).await? {
+        let hash = tx.password_hash(user.id).await?;
+        people.push((user, hash));
+    }
+    Ok(people)
+}
+
+async fn users(tx: &mut dyn Transaction) -> Result<Vec<User>, StoreError> {
+    let (mut all, mut after) = (Vec::new(), None);
     loop {
         let page = tx.users(&UserFilter::default(), after.as_deref(), PAGE).await?;
-        let Some(last) = page.last() else { return Ok(people) };
-        after = Some(crate::domain::user::name_key(&last.name));
-        for user in page {
-            let hash = tx.password_hash(user.id).await?;
-            people.push((user, hash));
-        }
+        let Some(last) = page.last() else { return Ok(all) };
+        after = Some(name_key(&last.name));
+        all.extend(page);
     }
+}
+
+/// Ends every sign-in: which of them were ended since, nothing tells, and people can sign in again.
+///
+/// # Errors
+/// The database failed.
+pub async fn end_sessions(change: &mut Change<'_>, ended: &mut Ended) -> Result<(), Error> {
+    for user in users(change.tx.as_mut()).await? {
+        ended.sessions_ended += change.tx.remove_sessions_of(user.id, None).await?;
+    }
+    Ok(())
 }
 
 /// What proxies were told last, if that was after the backup: in its epoch or in one that followed.
@@ -244,7 +263,7 @@ async fn lower(change: &mut Change<'_>, people: Vec<User>, ended: &mut Ended) ->
         ended.users_deactivated += usize::from(after.active != before.active);
         change.tx.update_user(&after).await?;
         let shown = |user: &User| json!({"role": user.role, "active": user.active});
-        change.record(Action::UserUpdated, users::target(&before), &shown(&before), &shown(&after));
+        change.record(Action::UserUpdated, target(&before), &shown(&before), &shown(&after));
         change.filter_sees_it();
     }
     if none_left {
@@ -274,7 +293,7 @@ async fn keep_password(
     change.tx.set_password_hash(user.id, hash).await?;
     change.record(
         Action::UserUpdated,
-        users::target(user),
+        target(user),
         &json!({"password": "old"}),
         &json!({"password": "new"}),
     );

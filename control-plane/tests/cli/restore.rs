@@ -38,7 +38,8 @@ impl Server {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let head = format!("{method} /api/v1{path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
         let rest = format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
-        write!(stream, "{head}{rest}authorization: Bearer {token}\r\n\r\n{body}").unwrap();
+        let who = if token.is_empty() { String::new() } else { format!("authorization: Bearer {token}\r\n") };
+        write!(stream, "{head}{rest}{who}\r\n{body}").unwrap();
         let mut reply = String::new();
         stream.read_to_string(&mut reply).unwrap();
         let (head, text) = reply.split_once("\r\n\r\n").unwrap();
@@ -108,6 +109,10 @@ fn story(place: &Place) -> (Server, [Made; 3]) {
         server.done("POST", "/users", json!({"name": name, "role": role}));
     }
     let tokens = [server.token("fred"), server.token("fred"), server.token("anna")];
+    assert!(place.set_password("fred", "an earlier password\n").status.success());
+    let (status, said) =
+        server.call("POST", "/session", "", json!({"user": "fred", "password": "an earlier password"}));
+    assert_eq!(status, 200, "{said}");
     assert_eq!(backup(place, "backup.db")["audit_key"], true);
     (server, tokens)
 }
@@ -167,7 +172,7 @@ fn what_has_ended_since_stays_ended_and_the_rest_comes_back_in_a_new_epoch() {
     assert_eq!(
         done["ended"],
         json!({"tokens_revoked": 1, "tokens_shortened": 0, "users_deactivated": 1, "roles_lowered": 1,
-               "passwords_changed": 1, "admins_kept": [], "settings_changed": ["allowed_ips"]})
+               "passwords_changed": 1, "admins_kept": [], "sessions_ended": 1, "settings_changed": ["allowed_ips"]})
     );
     let set_aside = PathBuf::from(done["set_aside"].as_str().unwrap());
     assert_eq!(set_aside.metadata().unwrap().mode() & 0o777, 0o600);

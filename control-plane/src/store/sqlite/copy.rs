@@ -95,17 +95,17 @@ pub async fn schema(path: &Path) -> Result<Option<Schema>> {
     let mut db = open(path).await?;
     let there = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'");
     let there: i64 = there.fetch_one(&mut db).await?;
-    let newest: Option<i64> = if there == 0 {
+    let steps: Option<Vec<i64>> = if there == 0 {
         None
     } else {
-        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&mut db).await?
+        Some(sqlx::query_scalar("SELECT version FROM _sqlx_migrations").fetch_all(&mut db).await?)
     };
     db.close().await?;
-    let ours = MIGRATIONS.last().map(|(version, _, _)| *version);
-    Ok(newest.map(|newest| match Some(newest).cmp(&ours) {
-        std::cmp::Ordering::Less => Schema::Older,
-        std::cmp::Ordering::Equal => Schema::Same,
-        std::cmp::Ordering::Greater => Schema::Newer,
+    let is_ours = |version: &i64| MIGRATIONS.iter().any(|(ours, _, _)| ours == version);
+    Ok(steps.map(|steps| match steps.iter().all(is_ours) {
+        true if steps.len() == MIGRATIONS.len() => Schema::Same,
+        true => Schema::Older,
+        false => Schema::Newer,
     }))
 }
 
