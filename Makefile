@@ -79,13 +79,18 @@ test-clients:
 test-deploy:
 	@scripts/tool istio-schema && scripts/tool oci
 
+# What reads the OpenAPI document and asks the server whether it is true.
+.PHONY: test-openapi
+test-openapi:
+	@scripts/tool schemathesis
+
 # The second database.
 .PHONY: test-postgres
 test-postgres:
 	@scripts/tool postgres
 
 .PHONY: test-needs
-test-needs: test-envoy test-clients test-deploy test-postgres fault-module build
+test-needs: test-envoy test-clients test-deploy test-postgres test-openapi fault-module build
 
 .PHONY: test
 test: test-needs ## every test that CI can take (ARGS="name" picks some)

@@ -37,6 +37,7 @@ pub use creation::CreationLimit;
 pub(crate) use cursor::MAX_CURSOR;
 use described::Described;
 pub use edge::AllowedHosts;
+pub(crate) use extract::MAX_TAGS;
 pub(crate) use import::MAX_FILE;
 pub use openapi::document;
 

@@ -38,7 +38,7 @@ const READERS: usize = 16;
 /// Most requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 100;
 /// Most bytes of an HTTP/1 header: as much as a connection may make the server keep.
-pub(crate) const HEADER_BYTES: usize = 64 * 1024;
+const HEADER_BYTES: usize = 64 * 1024;
 
 /// What connections may take.
 #[derive(Clone, Copy, Debug)]

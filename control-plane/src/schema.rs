@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::connections::HEADER_BYTES;
 use crate::domain::address::{MAX_ENTRY, MAX_GLOBAL_ENTRIES, MAX_TOKEN_ENTRIES};
 use crate::domain::audit::Action;
 use crate::domain::groups;
@@ -140,9 +139,9 @@ kinds! {
     IdempotencyKey => json!({"type": "string", "minLength": 1, "maxLength": 257, "examples": ["\"8e03978e-40d5-43e8-bc93-6894a57f9324\""],
                              "pattern": "^(\"[!#-+\\--\\[\\]-~]{1,255}\"|[!#-+\\--\\[\\]-~]{1,255})$"});
     /// What `If-Match` is.
-    IfMatch => json!({"type": "string", "maxLength": HEADER_BYTES, "examples": ["\"17\""]});
+    IfMatch => json!({"type": "string", "maxLength": crate::api::MAX_TAGS, "examples": ["\"17\""]});
     /// What `If-None-Match` is.
-    IfNoneMatch => json!({"type": "string", "maxLength": HEADER_BYTES});
+    IfNoneMatch => json!({"type": "string", "maxLength": crate::api::MAX_TAGS});
     /// What the audit is asked for.
     AuditText => json!({"type": "string", "minLength": 1, "maxLength": crate::api::MAX_AUDIT_TEXT});
     /// What the audit knows to have happened.
@@ -164,10 +163,10 @@ kinds! {
     /// Prefixes of paths.
     Paths => json!({"type": "array", "minItems": 1, "maxItems": MAX_PATHS, "items": path()});
     /// Names of headers.
-    HeaderNames => json!({"type": "array", "maxItems": MAX_TOKEN_HEADERS, "items": header_name()});
+    HeaderNames => json!({"type": "array", "maxItems": MAX_TOKEN_HEADERS, "uniqueItems": true, "items": header_name()});
     /// What tokens begin with.
     Prefixes => json!({
-        "type": "array", "minItems": 1, "maxItems": MAX_PREFIXES,
+        "type": "array", "minItems": 1, "maxItems": MAX_PREFIXES, "uniqueItems": true,
         "items": {"type": "string", "minLength": 1, "maxLength": MAX_PREFIX_LEN, "pattern": "^[A-Za-z0-9_-]+$"},
     });
     /// `max_tokens_per_user`.
@@ -213,7 +212,10 @@ fn user_file() -> Value {
 }
 
 fn entry() -> Value {
-    json!({"type": "string", "minLength": 2, "maxLength": MAX_ENTRY})
+    json!({
+        "type": "string", "minLength": 2, "maxLength": MAX_ENTRY,
+        "pattern": "^[0-9A-Fa-f:.]+(/[0-9]{1,3}|\\s*-\\s*[0-9A-Fa-f:.]+)?$",
+    })
 }
 
 fn header_name() -> Value {

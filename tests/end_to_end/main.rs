@@ -10,6 +10,7 @@ mod git;
 mod headers;
 mod image;
 mod istio;
+mod openapi;
 mod outage;
 mod paths;
 mod regeneration;

@@ -39,6 +39,15 @@ pub fn istio_schema() -> PathBuf {
     find("GATEPASS_TEST_ISTIO_SCHEMA", &format!(".tools/istio-schema-{version}"))
 }
 
+/// Schemathesis and what came with it, as `scripts/tool schemathesis` installs them: the folder of their programs.
+pub fn schemathesis() -> PathBuf {
+    let pin =
+        std::fs::read_to_string(root().join("scripts/schemathesis.txt")).expect("scripts/schemathesis.txt");
+    let version =
+        pin.split("==").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("a pinned version");
+    find("GATEPASS_TEST_SCHEMATHESIS", &format!(".tools/schemathesis-{version}/bin"))
+}
+
 fn find(variable: &str, default: &str) -> PathBuf {
     let path = std::env::var_os(variable).map_or_else(|| root().join(default), PathBuf::from);
     path.canonicalize().unwrap_or_else(|error| {

@@ -24,8 +24,14 @@ impl ControlPlane {
     /// Starts with an empty data folder that protects `/rest/`, and waits until it is ready.
     #[track_caller]
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with these variables, until it is restarted.
+    #[track_caller]
+    pub fn start_with(variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (process, address, dataplane) = serve(folder.path(), None);
+        let (process, address, dataplane) = serve(folder.path(), None, variables);
         Self { process, address, dataplane, folder }
     }
 
@@ -65,7 +71,7 @@ impl ControlPlane {
     pub fn restart(&mut self) {
         self.kill();
         let at = Some(self.dataplane);
-        (self.process, self.address, self.dataplane) = serve(self.folder.path(), at);
+        (self.process, self.address, self.dataplane) = serve(self.folder.path(), at, &[]);
     }
 
     /// A call with a token; `body` is sent unless it is null.
@@ -160,14 +166,18 @@ pub fn dataplane_of(data: &Path) -> Option<SocketAddr> {
     std::fs::read_to_string(data.join(DATAPLANE)).ok()?.parse().ok()
 }
 
-fn serve(folder: &Path, dataplane: Option<SocketAddr>) -> (Process, SocketAddr, SocketAddr) {
+fn serve(
+    folder: &Path,
+    dataplane: Option<SocketAddr>,
+    variables: &[(&str, &str)],
+) -> (Process, SocketAddr, SocketAddr) {
     let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     for _ in 0..5 {
         let (address, dataplane) = (local(free_port()), dataplane.unwrap_or_else(|| local(free_port())));
         let mut command = Command::new(artefacts::program());
         command.args(["serve", "--initial-protected-path", "/rest/", "--listen", &address.to_string()]);
         command.arg("--data-dir").arg(folder.join("data")).arg("--module").arg(artefacts::module());
-        command.env("GATEPASS_DATAPLANE_LISTEN", dataplane.to_string());
+        command.env("GATEPASS_DATAPLANE_LISTEN", dataplane.to_string()).envs(variables.iter().copied());
         let mut process = Process::start("gatepass", &mut command, folder);
         let ready = || {
             let answered = Connection::open(address)

@@ -5,8 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
+use axum::http::header::GetAll;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use gatepass::authorization::{self, Authorization};
 use serde::de::DeserializeOwned;
 
@@ -20,6 +21,18 @@ use crate::http::problem::Problem;
 
 /// What a body may take.
 pub(super) const BODY: Bounds = Bounds { bytes: 64 * 1024, time: Duration::from_secs(30) };
+
+/// Most bytes of a list of entity tags, which is sent to be compared.
+pub(crate) const MAX_TAGS: usize = 1024;
+
+/// Checks that the lines of a list of entity tags are not longer than anybody needs.
+pub(super) fn check_tags(name: &str, lines: &GetAll<'_, HeaderValue>) -> Result<(), Error> {
+    let bytes: usize = lines.iter().map(HeaderValue::len).sum();
+    if bytes > MAX_TAGS {
+        return Err(Error::invalid(name, format!("has at most {MAX_TAGS} bytes")));
+    }
+    Ok(())
+}
 
 impl FromRequestParts<Api> for Caller {
     type Rejection = Problem;

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::extract::MergePatch;
+use super::extract::{self, MergePatch};
 use super::openapi::ADMIN;
 use super::{Api, revision};
 use crate::callers::Caller;
@@ -97,6 +97,7 @@ fn etag(version: i64) -> [(header::HeaderName, String); 1] {
 fn expected_versions(headers: &HeaderMap) -> Result<Option<Vec<i64>>, Error> {
     let mut versions = Vec::new();
     let lines = headers.get_all(header::IF_MATCH);
+    extract::check_tags("If-Match", &lines)?;
     for line in &lines {
         let line = line.to_str().map_err(|_| Error::Stale)?;
         if line.trim() == "*" {

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 
 use super::Api;
+use super::extract;
 use super::openapi::ADMIN;
 use crate::callers::Caller;
 use crate::http::problem::Problem;
@@ -28,6 +29,7 @@ pub(super) async fn show_snapshot(
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    extract::check_tags("If-None-Match", &headers.get_all(header::IF_NONE_MATCH))?;
     let snapshot = snapshot::show(&api.context, &caller).await?;
     let written = snapshot::apart(move || {
         let json = snapshot.to_json()?;

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::domain::audit::Action;
 use crate::domain::authority;
 use crate::error::{Error, Unauthenticated};
-use crate::password::Password;
+use crate::password::{self, Password};
 use crate::{schema, sign_in, users, way_back};
 
 /// A new password.
@@ -40,6 +40,12 @@ pub async fn set_password(
     let own = name == caller.user.name;
     may_set(caller, own)?;
     let password = Password::parse(&new.password)?;
+    if new.old_password.as_ref().is_some_and(|old| old.chars().nth(password::MAX_TRIED).is_some()) {
+        return Err(Error::invalid(
+            "old_password",
+            format!("has at most {} characters", password::MAX_TRIED),
+        ));
+    }
     let known = if own { Some(check_old(context, caller, new.old_password).await?) } else { None };
     let hash = context.passwords.hash_apart(password, &context.random).await?;
     let (mut change, caller) = Change::by(context, caller).await?;

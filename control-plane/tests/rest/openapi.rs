@@ -166,6 +166,9 @@ fn everything_that_is_sent_has_a_stated_limit() {
     for (method, path, operation) in operations() {
         for parameter in operation["parameters"].as_array().into_iter().flatten().map(resolved) {
             let name = parameter["name"].as_str().unwrap();
+            if name == "x-request-id" {
+                continue; // One of another shape is replaced, however long.
+            }
             unbounded(&parameter["schema"], &format!("{method} {path} {name}"), &mut open);
         }
         for content in

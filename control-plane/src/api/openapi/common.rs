@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::problems::{ALWAYS, BODY, CREATION, CREDENTIALS, PRECONDITION, known};
-use crate::connections::HEADER_BYTES;
 
 /// Where a handler names the codes that are its own.
 const CODES: &str = "x-problems";
@@ -171,7 +170,7 @@ fn request_id() -> Value {
         "name": "x-request-id", "in": "header", "required": false,
         "description": "The id under which the log is to tell of this request, as UUIDs and trace ids are written; any other is \
                         replaced",
-        "schema": {"type": "string", "maxLength": HEADER_BYTES},
+        "schema": {"type": "string"},
     })
 }
 
