@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use crate::memory;
+
 mod body;
 mod pending;
 #[cfg(test)]
@@ -14,6 +16,8 @@ use pending::Pending;
 
 /// Most tokens whose uses wait for a report, those in flight included.
 pub const MAX_PENDING: usize = 65_536;
+/// Bytes that a use of the longest id and user agent takes while a report is written, which is copied for the call.
+const USE_BECOMES: usize = 4096;
 /// Most tokens in one report; the receiver takes no more.
 pub const MAX_USES: usize = 1000;
 /// Longest user agent in a report, in bytes of UTF-8.
@@ -185,7 +189,9 @@ impl Usage {
         enforced: Option<Enforced<'_>>,
         now: u64,
     ) -> Option<Vec<u8>> {
-        if self.decisions.is_empty() {
+        // With no memory left a report waits: a trap would take the gate down.
+        let room = self.pending().min(MAX_USES).saturating_mul(USE_BECOMES);
+        if self.decisions.is_empty() || memory::reserve(room).is_err() {
             return None;
         }
         if self.flight.is_some() {

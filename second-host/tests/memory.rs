@@ -1,8 +1,11 @@
 //! What becomes of configurations in a VM that has little memory left. On a worker a trap would open the gate, and the
 //! canary, which holds nothing yet, has memory where a worker has none.
 
+use std::convert::Infallible;
+
 use gatepass::compact;
 use gatepass::config::wire::PluginConfiguration;
+use gatepass::token::{PlainToken, Prefix};
 use gatepass_second_host::gate::Gate;
 use gatepass_second_host::request::get;
 use serde_json::{Value, json};
@@ -77,9 +80,8 @@ fn many_addresses_in_json() {
 
 /// As many paths as a configuration may have.
 fn scopes() -> Value {
-    let rule = json!({"methods": ["A"], "paths": vec!["/"; 250]});
-    let scopes = (0..4).map(|n| (n.to_string(), json!(vec![rule.clone(); 64])));
-    Value::Object(scopes.collect())
+    let rule = json!({"methods": ["A"], "paths": vec!["/"; 249]});
+    json!({"0": vec![rule; 40]})
 }
 
 #[test]
@@ -111,6 +113,77 @@ fn refused_for_what_it_says(what: &str, second: &[u8]) {
         let decision = answer.decision().expect("a decision");
         assert!(["allow.token", "refuse.not_ready"].contains(&decision), "{what}, {pages} pages: {decision}");
     }
+}
+
+/// Texts that are put together in a buffer, for they have escapes, and tokens of which nearly nothing is in the text.
+#[test]
+fn what_is_much_larger_in_memory_than_in_the_text() {
+    let long = "a".repeat(3_000_000) + "\n";
+    let key = json!({"version": 1, "revision": "2", long.clone(): 0, "tokens": []});
+    refused_for_what_it_says("a key", key.to_string().as_bytes());
+    let choice = json!({"version": 1, "revision": "2", "settings": {"anonymous": long}, "tokens": []});
+    refused_for_what_it_says("a choice", choice.to_string().as_bytes());
+    let least = vec![json!({"id": "a", "sha256": "", "user": ""}); (1 << 16) + 1];
+    refused_for_what_it_says("tokens", &text(2, Value::Null, &least));
+}
+
+/// One token of many.
+fn token(number: u64) -> PlainToken {
+    let mut state = number;
+    let fill = |buffer: &mut [u8]| -> Result<(), Infallible> {
+        for byte in buffer {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            *byte = state.to_be_bytes()[0];
+        }
+        Ok(())
+    };
+    match PlainToken::generate(&Prefix::default(), fill) {
+        Ok(token) => token,
+    }
+}
+
+/// Requests and reports of their uses take memory as well, when a configuration has left little.
+#[test]
+fn uses_and_reports() {
+    let listed =
+        |n| json!({"id": format!("{n:064}"), "sha256": token(n).digest().to_string(), "user": "fred"});
+    let tokens: Vec<Value> = (0..1500).map(listed).collect();
+    let whole = json!({"version": 1, "revision": "1", "tokens": tokens, "report": {"cluster": "gatepass"}});
+    let whole = PluginConfiguration::from_json(whole.to_string().as_bytes()).expect("valid");
+    let whole = compact::encode(&whole).expect("valid");
+    let agent = "u".repeat(256);
+    let mut dropped = false;
+    for pages in (110..160).step_by(5) {
+        let mut worker = Gate::with_memory(pages * PAGE);
+        assert!(worker.configure("gatepass", &whole));
+        for n in 0..1500 {
+            let used = get("/").without("user-agent").header("user-agent", &agent).bearer(token(n).expose());
+            let answer = worker.send(&used);
+            let decision = answer.decision().expect("a decision");
+            assert!(
+                ["allow.token", "refuse.not_ready"].contains(&decision),
+                "{pages} pages, use {n}: {decision}"
+            );
+            dropped |= decision == "allow.token";
+        }
+        worker.tick();
+        // Nothing is left for another gate: none of its requests is let in by the first one's.
+        let name = "n".repeat(400);
+        assert!(worker.configure(&name, text(1, Value::Null, &[])));
+        let answer = worker.send(&get("/").bearer(token(7).expose()));
+        assert_ne!(answer.decision(), Some("allow.token"), "{pages} pages");
+    }
+    assert!(dropped, "no request was ever let in");
+}
+
+#[test]
+fn ever_more_gates() {
+    let mut worker = Gate::with_memory(LEAST * PAGE);
+    let refused = (0..3000).find(|n| {
+        assert!(worker.configure(&format!("gate-{n}"), text(1, Value::Null, &[entry("plain", json!({}))])));
+        worker.send(&get("/").bearer(&secret("plain"))).decision() != Some("allow.token")
+    });
+    assert!(refused.is_some(), "there was memory for all of them");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::wire::{
     IdentityHeaders, Integer, Mode, PluginConfiguration, Report, ScopeRule, Settings, StatedRefusal, Token,
     UniqueMap,
 };
-use crate::{address, table};
+use crate::{address, policy, table};
 
 const TOKENS: &str = "tokens";
 
@@ -35,8 +35,13 @@ impl PluginConfiguration {
     /// # Errors
     /// The first field at fault; line and column where the text is no JSON.
     pub fn from_json(json: &[u8]) -> std::result::Result<Self, ConfigError> {
+        Self::from_json_into(Vec::new(), json)
+    }
+
+    /// The same, with the tokens put into `tokens`, which is empty.
+    pub(crate) fn from_json_into(tokens: Vec<Token>, json: &[u8]) -> std::result::Result<Self, ConfigError> {
         let mut parser = serde_json::Deserializer::from_slice(json);
-        read(&mut parser)
+        read(tokens, &mut parser)
             .and_then(|read| parser.end().map(|()| read))
             .unwrap_or_else(|error| Err(ConfigError::new("", error)))
     }
@@ -45,15 +50,16 @@ impl PluginConfiguration {
 /// For whoever has JSON in another form than bytes: by the same reader.
 impl<'de> Deserialize<'de> for PluginConfiguration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        read(deserializer)?.map_err(de::Error::custom)
+        read(Vec::new(), deserializer)?.map_err(de::Error::custom)
     }
 }
 
 /// The outer error is the parser's, the inner one says which field is wrong.
 fn read<'j, D: Deserializer<'j>>(
+    tokens: Vec<Token>,
     deserializer: D,
 ) -> std::result::Result<Result<PluginConfiguration>, D::Error> {
-    let mut listed = Listed { tokens: Vec::new(), addresses: 0, error: None, values: MAX_VALUES };
+    let mut listed = Listed { tokens, addresses: 0, error: None, values: MAX_VALUES };
     let whole = Reader { place: Place::Top, listed: &mut listed }.deserialize(deserializer)?;
     Ok(configuration(whole, listed))
 }
@@ -85,6 +91,8 @@ impl Listed {
         }
         if self.addresses > table::MAX_IPS {
             self.error = Some(ConfigError::new(TOKENS, TOO_MANY_ADDRESSES));
+        } else if self.tokens.len() > policy::MAX_TOKENS {
+            self.error = Some(policy::too_many_tokens());
         }
     }
 }

@@ -142,8 +142,14 @@ fn missing(name: &str) -> ConfigError {
     ConfigError::new("", format_args!("missing field `{name}`"))
 }
 
+/// The beginning of a text that may be of any length, for an error.
+fn short(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(64)).unwrap_or_default()
+}
+
 #[cold]
 fn unknown(key: &str, names: &[&str]) -> ConfigError {
+    let key = short(key);
     let problem = format_args!("unknown field `{key}`, expected one of `{}`", names.join("`, `"));
     ConfigError::new(key, problem)
 }
@@ -170,7 +176,7 @@ fn not_among(value: &Value<'_>, names: &[&str]) -> ConfigError {
     let expected = format!("one of `{}`", names.join("`, `"));
     match value {
         Value::Text(text) => {
-            ConfigError::new("", format_args!("invalid value: \"{text}\", expected {expected}"))
+            ConfigError::new("", format_args!("invalid value: \"{}\", expected {expected}", short(text)))
         }
         other => other.is_not(&expected),
     }

@@ -7,7 +7,7 @@
 )]
 
 use super::http::{self, Action};
-use super::{VM, root};
+use super::{VM, root, vm_has_been_configured};
 
 unsafe extern "C" {
     fn __wasm_call_ctors();
@@ -44,6 +44,10 @@ extern "C" fn proxy_on_vm_start(context: u32, _size: usize) -> bool {
 /// A root context gets its configuration.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_configure(context: u32, size: usize) -> bool {
+    if !root::has_room() {
+        // It stays among those that wait for a configuration: every request of this VM is refused.
+        return vm_has_been_configured();
+    }
     VM.with_borrow_mut(|vm| vm.started.retain(|started| *started != context));
     root::configure(context, size)
 }

@@ -6,11 +6,21 @@ use std::time::{Duration, SystemTime};
 use super::abi::{self, Failed, Level, Map};
 use super::{Gate, current_name, gate_for_root, gate_where, log, report, vm_has_been_configured};
 use crate::instance::Offer;
+use crate::memory;
 use crate::policy::LoadError;
 use crate::source::{ReadError, Source};
 
 /// How often counters are told to the proxy and reports are looked after.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Whether there is memory for the name of a gate, for a new one, and for what is logged.
+pub(super) fn has_room() -> bool {
+    let has_room = memory::reserve(0).is_ok();
+    if !has_room {
+        abi::log(Level::Critical, "gatepass: no memory left: refusing every request");
+    }
+    has_room
+}
 
 /// False rejects the configuration where the proxy tries it out first, and opens the gate where it does not: on
 /// a worker Envoy then skips the filter. So it is said only in a VM that has enforced nothing so far (a canary,
@@ -144,6 +154,11 @@ impl Source for PluginConfiguration {
     }
 }
 
+/// Numbers of 128 bits are not worth the code that shows them.
+fn microseconds(took: Duration) -> u64 {
+    took.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(took.subsec_micros()))
+}
+
 /// How long a worker stood still.
 fn log_time(start: Option<SystemTime>, source: &PluginConfiguration, first: bool) {
     let took = start.zip(abi::now().ok()).and_then(|(start, end)| end.duration_since(start).ok());
@@ -151,7 +166,7 @@ fn log_time(start: Option<SystemTime>, source: &PluginConfiguration, first: bool
         let (vm, read, size) = (if first { "a new VM" } else { "this VM" }, source.read.get(), source.size);
         log(
             Level::Debug,
-            &format!("configured in {} us: {vm}, {read} of {size} bytes read", took.as_micros()),
+            &format!("configured in {} us: {vm}, {read} of {size} bytes read", microseconds(took)),
         );
     }
 }

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gatepass_records::Counts;
 
 use super::{Policy, Version};
 use crate::address::{self, AllowList};
@@ -36,6 +37,8 @@ pub const MAX_PATHS: usize = 256;
 pub const MAX_SCOPES: usize = 256;
 /// Most rules of a scope.
 pub const MAX_RULES: usize = 64;
+/// Most methods and paths of all scopes together.
+const MAX_SCOPE_ENTRIES: usize = 10_000;
 /// Most methods of a scope's rule.
 pub const MAX_METHODS: usize = 32;
 /// Longest method, in bytes.
@@ -44,23 +47,25 @@ pub const MAX_METHOD: usize = 32;
 pub const MAX_TOKEN_HEADERS: usize = 8;
 const REPORT_INTERVAL_MS: std::ops::RangeInclusive<u64> = 1_000..=3_600_000;
 
-/// So many times the bytes of its JSON does a configuration take while it is read, at most, but for what its lists hold:
-/// what is made of a token that is nothing but an id, a digest and a user, with lists that have just grown.
-const JSON_BECOMES: usize = 4;
-/// What is made of an entry of a list while it is read, for each byte of the shortest, and of all entries that a
-/// configuration may have beside its tokens: see [`MAX_VALUES`].
-const ENTRY_BECOMES: usize = 64;
-const ENTRIES_BECOME: usize = 144 * MAX_VALUES;
-/// And what is left of a token's address, whose text has at least two characters, for each byte of the JSON.
-const ADDRESS_BECOMES: usize = 8;
-const ADDRESSES_BECOME: usize = 40 * MAX_TOKEN_IPS;
+/// What is made of a value while it is read, beside its text: a place in a list that has just grown, and a list of its own.
+const VALUE: usize = 144;
+/// What is left of a text beside its own bytes: where it is, how long, and what the allocator adds.
+const TEXT: usize = 40;
+/// So many times its own bytes does a long text take: it may have escapes, and is put together in a buffer that grows.
+const LONG_TEXT: usize = 5;
 
-/// Makes room for what is made of so many bytes of JSON.
-fn reserve_for_json(bytes: usize) -> Result<(), TryReserveError> {
-    let times = |number: usize| bytes.saturating_mul(number);
-    let entries = times(ENTRY_BECOMES).min(ENTRIES_BECOME);
-    let addresses = times(ADDRESS_BECOMES).min(ADDRESSES_BECOME);
-    memory::reserve(times(JSON_BECOMES).saturating_add(entries).saturating_add(addresses))
+/// Makes room for what is made of some JSON, and for its tokens.
+fn room_for(json: &[u8]) -> Result<Vec<wire::Token>, TryReserveError> {
+    let Counts { commas, braces, brackets, longest } = gatepass_records::count(json);
+    let mut tokens = Vec::new();
+    tokens.try_reserve_exact(braces.min(MAX_TOKENS))?;
+    // Each text has a comma before or behind it, but for one in each object.
+    let texts = commas.saturating_add(braces).saturating_mul(TEXT);
+    // And each value too. Of those within a token no more are there at once than beside the tokens.
+    let values = commas.saturating_add(braces).saturating_add(brackets).min(MAX_VALUES);
+    let pieces = json.len().saturating_add(texts).saturating_add(values.saturating_mul(VALUE));
+    memory::reserve_in_pieces(pieces, longest.saturating_mul(LONG_TEXT))?;
+    Ok(tokens)
 }
 
 /// Why a configuration was not taken.
@@ -143,14 +148,13 @@ impl Draft {
         let begin = source.read(0, compact::MAGIC.len().min(source.size()))?;
         if begin != compact::MAGIC {
             let json = source.read(0, source.size())?;
-            reserve_for_json(json.len())?;
-            let configuration = PluginConfiguration::from_json(&json)?;
+            let configuration = PluginConfiguration::from_json_into(room_for(&json)?, &json)?;
             drop(json);
             return Self::of_json(configuration);
         }
         let manifest = Manifest::read(source)?;
-        reserve_for_json(manifest.json().len())?;
-        let mut configuration = PluginConfiguration::from_json(manifest.json())?;
+        let json = manifest.json();
+        let mut configuration = PluginConfiguration::from_json_into(room_for(json)?, json)?;
         if configuration.tokens.take().is_some() || configuration.token_set.take().is_some() {
             return Err(ConfigError::new("tokens", "in a compact configuration the tokens are chunks").into());
         }
@@ -361,9 +365,19 @@ fn parse_scopes(
         return Err(ConfigError::new("scopes", format_args!("at most {MAX_SCOPES} scopes are possible")));
     }
     let mut parsed = Vec::new();
+    let mut entries = 0_usize;
     for (name, rules) in scopes {
         let field = format!("scopes.{name}");
         names::check_scope_name(name).map_err(|problem| ConfigError::new(&field, problem))?;
+        for rule in rules {
+            let paths = rule.paths.as_ref().map_or(0, Vec::len);
+            entries = entries.saturating_add(rule.methods.len()).saturating_add(paths);
+        }
+        if entries > MAX_SCOPE_ENTRIES {
+            let problem =
+                format_args!("all scopes together have at most {MAX_SCOPE_ENTRIES} methods and paths");
+            return Err(ConfigError::new("scopes", problem));
+        }
         parsed.push((name.clone(), parse_scope(rules).map_err(|error| error.within(&field))?));
     }
     Ok(parsed)

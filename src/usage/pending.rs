@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::{MAX_PENDING, MAX_USER_AGENT, Use};
+use crate::memory;
 
 /// Uses by token id. They are told a generation at a time, and what comes meanwhile is the next one: so no token waits
 /// behind one that was used later.
@@ -41,6 +42,12 @@ impl Pending {
     pub(super) fn insert(&mut self, used: &Use<'_>, ip: Option<IpAddr>) -> bool {
         // All that may come at once: a map that grows is copied, and requests would wait for it.
         if self.tokens.capacity() == 0 && self.tokens.try_reserve(MAX_PENDING).is_err() {
+            return false;
+        }
+        // Room for the texts of so many, and for a request beside them.
+        const AT_ONCE: usize = 64;
+        if self.tokens.len().is_multiple_of(AT_ONCE) && memory::reserve(AT_ONCE.saturating_mul(512)).is_err()
+        {
             return false;
         }
         let noted = Noted {

@@ -1,5 +1,6 @@
 use axum::body::Body;
 use axum::http::{Method, Request};
+use gatepass_control_plane::delivery::ecds;
 use serde_json::{Value, json};
 
 use crate::support::{Gate, Reply, id};
@@ -189,4 +190,23 @@ async fn an_admin_is_warned_of_being_outside() {
     let reply = gate.patch("/settings", &gate.admin, json!({"allowed_ips": ["192.0.2.0/24"]})).await.ok(200);
     assert_eq!(reply["warnings"].as_array().unwrap().len(), 1, "{reply}");
     assert_eq!(reply["allowed_ips"], json!(["192.0.2.0/24"]), "a warning, not a refusal");
+}
+
+#[tokio::test]
+async fn scopes_are_no_more_than_the_filter_takes() {
+    let gate = Gate::start().await;
+    let scope = |paths: usize| json!([{"methods": ["GET"], "paths": vec!["/a"; paths]}]);
+    // A change adds to the scopes that there are, so that many small ones come together.
+    for part in 0..13 {
+        let scopes: serde_json::Map<_, _> = (0..3).map(|n| (format!("s{part}-{n}"), scope(249))).collect();
+        gate.settings(json!({"scopes": scopes})).await;
+    }
+    let before = gate.state().await;
+    let one_more = gate.patch("/settings", &gate.admin, json!({"scopes": {"more": scope(249)}})).await;
+    one_more.wrong("scopes");
+    assert_eq!(gate.state().await, before);
+    assert!(
+        ecds::configuration(&std::fs::read(gate.ecds_file()).unwrap()).is_some(),
+        "the filter takes what is there"
+    );
 }

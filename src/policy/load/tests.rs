@@ -2,6 +2,7 @@
 
 use super::super::Mode;
 use super::*;
+use crate::config::wire::ScopeRule;
 use crate::table::MAX_EXPIRY;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -238,16 +239,18 @@ fn sizes_have_bounds() {
     );
     listed["tokens"][0]["allowed_ips"] = json!([]);
     assert!(parse(&listed).is_ok());
-    // A rule of a method and 256 paths has 262 values: itself, its fields with their names, and what they hold.
-    let rule = json!({"methods": ["GET"], "paths": vec!["/a"; 256]});
+    let rule = |paths: usize| json!({"methods": ["GET"], "paths": vec!["/a"; paths]});
     let mut scoped = full();
-    for scope in ["a", "b", "c"] {
-        scoped["scopes"][scope] = json!(vec![rule.clone(); 64]);
-    }
+    scoped["scopes"] = json!({"read_only": vec![rule(249); 40]});
     assert!(parse(&scoped).is_ok());
-    scoped["scopes"]["d"] = json!(vec![rule; 64]);
-    let error = parse(&scoped).expect_err("too many values").to_string();
-    assert!(error.contains("fewer than 65536 values"), "{error}");
+    scoped["scopes"]["more"] = json!([rule(1)]);
+    let error = parse(&scoped).expect_err("too many paths").to_string();
+    assert_eq!(error, "scopes: all scopes together have at most 10000 methods and paths");
+    // Who makes a configuration has the same bounds as who reads it.
+    let rule = ScopeRule { methods: vec!["GET".into()], paths: None };
+    let mut made = PluginConfiguration::from_json(full().to_string().as_bytes()).unwrap();
+    made.scopes.0.extend((0..157).map(|n| (n.to_string(), vec![rule.clone(); 64])));
+    assert_eq!(Policy::from_wire(made).expect_err("too many").to_string(), error);
     let error = error_with("/tokens/0/user", Some(json!(vec![0; 3000])));
     assert!(
         error.starts_with("tokens[0]: fewer than 65536 values") && error.contains("2048 in a token"),

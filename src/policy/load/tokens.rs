@@ -10,51 +10,50 @@ use crate::config::wire::{self, Integer};
 use crate::config::{ConfigError, TOO_MANY_ADDRESSES};
 use crate::memory;
 use crate::names;
-use crate::table::{Chunk, MAX_EXPIRY, Row, Table, chunks};
+use crate::table::{Chunk, MAX_CHUNK_TOKENS, MAX_EXPIRY, Row, Table, chunks};
 use crate::token::Digest;
 
 /// The table of a configuration's tokens; `scopes` are the names that there are, in order.
 pub(super) fn parse_tokens(tokens: &[wire::Token], scopes: &[&str]) -> Result<Table, LoadError> {
     check_counts(tokens)?;
-    memory::reserve(becomes(tokens))?;
-    let mut rows = Vec::with_capacity(tokens.len());
+    let addresses = tokens.iter().map(|token| token.allowed_ips.len()).fold(0, usize::saturating_add);
+    memory::reserve_in_pieces(addresses.saturating_mul(size_of::<[Range; 2]>()), 0)?;
+    let mut rows = Vec::new();
+    rows.try_reserve_exact(tokens.len())?;
     for (index, token) in tokens.iter().enumerate() {
         let row = parse_token(token, scopes).map_err(|error| error.within(&format!("tokens[{index}]")))?;
         rows.push(row);
     }
     check_ids(&rows)?;
     sort(&mut rows)?;
-    Ok(build(&rows)?)
+    build(&rows)
 }
 
-/// Bytes that are taken until these tokens are a table: rows, what sorts them, chunks, and a chunk that is being written.
-fn becomes(tokens: &[wire::Token]) -> usize {
-    const ROW: usize = size_of::<[Row<'_>; 2]>();
-    const CHUNK: usize = 1024 * 1024;
-    let of = |token: &wire::Token| {
-        let texts = [token.id.len(), token.user.len(), token.scope.as_ref().map_or(0, String::len)];
-        let ips = token.allowed_ips.len().saturating_mul(size_of::<[Range; 2]>());
-        texts.into_iter().fold(ips.saturating_add(ROW), usize::saturating_add)
-    };
-    let all = tokens.iter().map(of).fold(0, usize::saturating_add);
-    all.saturating_mul(2).saturating_add(all.saturating_mul(4).min(CHUNK))
+/// At most so many bytes does a token take in a chunk.
+fn becomes(row: &Row<'_>) -> usize {
+    /// Place, record, attribute, lengths of texts.
+    const FIXED: usize = 72;
+    let texts = [row.id.len(), row.user.len(), row.scope.map_or(0, str::len)];
+    let ips = row.allowed_ips.len().saturating_mul(size_of::<Range>());
+    texts.into_iter().fold(ips.saturating_add(FIXED), usize::saturating_add)
 }
 
 /// What is sorted: a number to sort by, then a digest, and a place in the list of tokens. Rows are large, and so would be
 /// the code that moves them.
 type Sorted<'r> = (u64, &'r Digest, u32);
 
-fn sorted<'r>(rows: &'r [Row<'_>], number: fn(&Row<'_>) -> u64) -> Vec<Sorted<'r>> {
-    let order: Vec<Sorted<'_>> =
-        rows.iter().zip(0..).map(|(row, place)| (number(row), &row.digest, place)).collect();
+fn sorted<'r>(rows: &'r [Row<'_>], number: fn(&Row<'_>) -> u64) -> Result<Vec<Sorted<'r>>, LoadError> {
+    let mut order: Vec<Sorted<'_>> = Vec::new();
+    order.try_reserve_exact(rows.len())?;
+    order.extend(rows.iter().zip(0..).map(|(row, place)| (number(row), &row.digest, place)));
     // A heap is slower than the sort of slices, and a tenth of its code.
-    BinaryHeap::from(order).into_sorted_vec()
+    Ok(BinaryHeap::from(order).into_sorted_vec())
 }
 
 /// Refuses an id that stands twice. Ids are told apart by their numbers as in the compact encoding, which could not hold
 /// two of the same number either.
-fn check_ids(rows: &[Row<'_>]) -> Result<(), ConfigError> {
-    let order = sorted(rows, |row| number_of(row.id.as_bytes()));
+fn check_ids(rows: &[Row<'_>]) -> Result<(), LoadError> {
+    let order = sorted(rows, |row| number_of(row.id.as_bytes()))?;
     let twice = order.windows(2).filter_map(|pair| match pair {
         [(one, _, first), (other, _, second)] if one == other => Some((*first).max(*second)),
         _ => None,
@@ -62,23 +61,25 @@ fn check_ids(rows: &[Row<'_>]) -> Result<(), ConfigError> {
     if let Some(place) = twice.min() {
         let id = rows.get(place as usize).map_or("", |row| row.id);
         let problem = format_args!("the id {id} stands here twice");
-        return Err(ConfigError::new(format!("tokens[{place}].id"), problem));
+        return Err(ConfigError::new(format!("tokens[{place}].id"), problem).into());
     }
     Ok(())
 }
 
 /// Puts rows in the order of their digests, of which none may stand twice.
-fn sort(rows: &mut [Row<'_>]) -> Result<(), ConfigError> {
-    let order = sorted(rows, |row| row.digest.leading());
+fn sort(rows: &mut [Row<'_>]) -> Result<(), LoadError> {
+    let order = sorted(rows, |row| row.digest.leading())?;
     for pair in order.windows(2) {
         if let [(_, one, _), (_, other, place)] = pair
             && one == other
         {
             let field = format!("tokens[{place}].sha256");
-            return Err(ConfigError::new(field, "another token has the same digest"));
+            return Err(ConfigError::new(field, "another token has the same digest").into());
         }
     }
-    let places: Vec<u32> = order.into_iter().map(|(_, _, place)| place).collect();
+    let mut places: Vec<u32> = Vec::new();
+    places.try_reserve_exact(order.len())?;
+    places.extend(order.into_iter().map(|(_, _, place)| place));
     move_to(rows, places);
     Ok(())
 }
@@ -98,7 +99,13 @@ fn move_to(rows: &mut [Row<'_>], mut order: Vec<u32>) {
     }
 }
 
-fn build(rows: &[Row<'_>]) -> Result<Table, ConfigError> {
+fn build(rows: &[Row<'_>]) -> Result<Table, LoadError> {
+    /// A chunk that is being written: its parts, which grow, and itself twice.
+    const WRITING: usize = 6 * MAX_CHUNK_TOKENS;
+    let sum = rows.iter().map(becomes).fold(0, usize::saturating_add);
+    let longest = rows.iter().map(becomes).max().unwrap_or(0);
+    let writing = longest.saturating_mul(WRITING).min(sum.saturating_mul(6));
+    memory::reserve_in_pieces(sum, writing.saturating_add(Table::overhead(rows.len().div_ceil(64))))?;
     let mut built = Vec::new();
     for bytes in chunks(rows) {
         // Every row was checked, so an error here is this code's own.
@@ -106,7 +113,7 @@ fn build(rows: &[Row<'_>]) -> Result<Table, ConfigError> {
             Chunk::parse(bytes.into()).map_err(|invalid| ConfigError::new(invalid.field, invalid.problem))?;
         built.push(chunk);
     }
-    Table::new(built).map_err(|_| ConfigError::new("tokens", "the table could not be built"))
+    Table::new(built).map_err(|_| ConfigError::new("tokens", "the table could not be built").into())
 }
 
 fn check_counts(tokens: &[wire::Token]) -> Result<(), ConfigError> {

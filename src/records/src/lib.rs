@@ -6,9 +6,11 @@
 
 pub mod ascii;
 mod check;
+mod count;
 mod ids;
 mod record;
 
 pub use check::{Fault, Highest, check};
+pub use count::{Counts, count};
 pub use ids::{Point, Product, number_of};
 pub use record::{Place, RECORD, Record, lead, text};
