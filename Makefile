@@ -89,8 +89,13 @@ test-openapi:
 test-postgres:
 	@scripts/tool postgres
 
+# The provider of identities with which the tests sign in.
+.PHONY: test-oidc
+test-oidc:
+	@scripts/tool oidc-provider
+
 .PHONY: test-needs
-test-needs: test-envoy test-clients test-deploy test-postgres test-openapi fault-module build
+test-needs: test-envoy test-clients test-deploy test-postgres test-openapi test-oidc fault-module build
 
 .PHONY: test
 test: test-needs ## every test that CI can take (ARGS="name" picks some)

@@ -10,8 +10,10 @@ mod edge;
 mod extract;
 mod fleet;
 mod health;
+mod identities;
 mod import;
 mod metrics;
+mod oidc;
 mod openapi;
 mod session;
 mod settings;
@@ -31,6 +33,7 @@ use utoipa_axum::routes;
 use crate::change::Committed;
 use crate::context::Context;
 use crate::http::problem;
+use crate::oidc::Provider;
 pub(crate) use audit::MAX_TEXT as MAX_AUDIT_TEXT;
 pub use client::TrustedProxies;
 pub use creation::CreationLimit;
@@ -39,6 +42,7 @@ use described::Described;
 pub use edge::AllowedHosts;
 pub(crate) use extract::MAX_TAGS;
 pub(crate) use import::MAX_FILE;
+pub(crate) use oidc::MAX_TEXT as MAX_OIDC_TEXT;
 pub use openapi::document;
 
 /// Where the first version of the contract is.
@@ -53,6 +57,8 @@ pub struct Api {
     pub proxies: Arc<TrustedProxies>,
     /// Names under which this server answers.
     pub hosts: Arc<AllowedHosts>,
+    /// The provider with which people sign in, if there is one.
+    pub oidc: Option<Arc<Provider>>,
     /// How much one person may create.
     pub creations: Arc<CreationLimit>,
 }
@@ -66,9 +72,12 @@ fn v1() -> Described {
         .add(routes!(users::show_user, users::update_user))
         .add(routes!(users::set_password))
         .add(routes!(session::sign_in, session::show_session, session::sign_out))
+        .add(routes!(oidc::start))
+        .add(routes!(oidc::finish))
         .add(routes!(session::end_sessions))
         .add(routes!(session::reset_failed_sign_ins))
         .add(import_users())
+        .add(routes!(identities::list_identities, identities::add_identity, identities::remove_identity))
         .add(routes!(tokens::revoke_all_tokens))
         .add(routes!(settings::show_settings, settings::update_settings))
         .add(routes!(settings::preview_settings))

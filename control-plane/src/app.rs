@@ -24,6 +24,7 @@ use crate::epoch::{self, Delivered};
 use crate::error::Error;
 use crate::first_start;
 use crate::metrics::listener::{self as metrics_listener, MetricsEdge};
+use crate::oidc::Provider;
 use crate::password::PasswordHashing;
 use crate::random::SystemRandom;
 use crate::report_key::KeyDigest;
@@ -68,6 +69,8 @@ pub struct Config {
     pub sign_ins_per_minute: u32,
     /// How long people stay signed in.
     pub sessions: session::Limits,
+    /// The provider with which people sign in, if there is one.
+    pub oidc: Option<Arc<Provider>>,
     /// Whether to begin a new epoch, even if nothing tells that the database was put back.
     pub begin_epoch: bool,
     /// Where the filter is told to report; nowhere if absent.
@@ -216,6 +219,7 @@ impl Server {
             context,
             proxies: Arc::new(config.proxies),
             hosts: Arc::new(config.hosts),
+            oidc: config.oidc,
             creations: Arc::new(CreationLimit::per_minute(config.creations_per_minute)),
         };
         Ok(Self { api, delivery, lock })

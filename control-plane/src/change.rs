@@ -102,6 +102,11 @@ impl<'a> Change<'a> {
         self.actor.ip = ip;
     }
 
+    /// Says who goes on with the change.
+    pub fn acts_as(&mut self, actor: &str) {
+        actor.clone_into(&mut self.actor.name);
+    }
+
     /// Who makes the change.
     pub fn actor(&self) -> &str {
         &self.actor.name

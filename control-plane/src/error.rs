@@ -48,6 +48,17 @@ pub enum Error {
         /// After how many seconds it may be tried again.
         seconds: u64,
     },
+    /// Somebody who came back from a provider is not let in: 403.
+    #[error("{problem}")]
+    SignIn {
+        /// The code that scripts see.
+        code: &'static str,
+        /// Why, and what to do.
+        problem: String,
+    },
+    /// Another server is needed and of no use: 502. The cause is in the log.
+    #[error("{0}")]
+    Unavailable(&'static str),
     /// `If-Match` names another version: 412.
     #[error("somebody else has changed this in the meantime: read it again")]
     Stale,

@@ -27,6 +27,7 @@ pub mod fleet;
 mod http;
 pub mod idempotency;
 pub mod metrics;
+pub mod oidc;
 pub mod password;
 pub mod random;
 pub mod render;

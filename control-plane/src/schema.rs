@@ -83,6 +83,10 @@ kinds! {
     PasswordText => json!({"type": "string", "format": "password", "maxLength": password::MAX_TRIED});
     /// Members of an object that differ.
     Members => json!({"type": "object"});
+    /// What a provider of identities sends.
+    ProvidersText => json!({"type": "string", "maxLength": crate::api::MAX_OIDC_TEXT});
+    /// A page of HTML.
+    Page => json!({"type": "string"});
     /// Users from a file.
     UserFile => user_file();
     /// Users from a file.

@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::domain::audit::Action;
 use crate::domain::authority;
 use crate::domain::session::{Limits, Method, Secret, SecretHash, Session};
-use crate::domain::sign_in::{AUDITED_EVERY, FORGOTTEN_AFTER, Failures};
+use crate::domain::sign_in::{AUDITED_EVERY, FORGOTTEN_AFTER, Failures, NOBODY};
 use crate::domain::user::{User, system_actor};
 use crate::error::{Error, Unauthenticated};
 use crate::random::sortable_id;
@@ -135,8 +135,23 @@ fn told(change: &mut Change<'_>, failures: Failures, user: Option<&User>) -> Fai
     Failures { unaudited: 0, audited_at: change.at(), ..failures }
 }
 
+/// Notes an attempt that is under no name of ours.
+pub(crate) async fn count_nobodys(context: &Context, address: Option<IpAddr>) -> Result<(), Error> {
+    let mut change = Change::by_system(context, system_actor::SIGN_IN).await?;
+    note_nobodys(&mut change, written(address)).await?;
+    change.commit().await?;
+    Ok(())
+}
+
+/// One entry for all names that nobody has: there is no end of them.
+async fn note_nobodys(change: &mut Change<'_>, ip: Option<String>) -> Result<(), Error> {
+    let known = change.tx.sign_in_failures(&NOBODY).await?;
+    let counted = known.unwrap_or_else(|| Failures::none(NOBODY, None)).refused(ip);
+    note(change, Failures { last_at: change.at(), ..counted }, None).await
+}
+
 /// How an address is written where it is kept.
-fn written(address: Option<IpAddr>) -> Option<String> {
+pub(crate) fn written(address: Option<IpAddr>) -> Option<String> {
     address.map(|ip| ip.to_canonical().to_string())
 }
 

@@ -1,9 +1,11 @@
 //! Users: add, list, show, change.
 
+mod identities;
 pub mod import;
 mod password;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::callers::Caller;
@@ -12,11 +14,12 @@ use crate::clock::rfc3339;
 use crate::context::Context;
 use crate::domain::audit::Action;
 use crate::domain::groups::Groups;
-use crate::domain::user::{Role, User, UserFilter, check_new_name, name_key};
+use crate::domain::user::{Identity, Role, User, UserFilter, check_new_name, name_key};
 use crate::domain::{authority, choice, text};
 use crate::error::Error;
 use crate::schema;
 use crate::tokens::Page;
+pub use identities::{IdentityView, NewIdentity, add_identity, identities, remove_identity};
 pub use password::{NewPassword, set_password};
 
 /// A person who is to be added.
@@ -243,8 +246,27 @@ pub async fn update(
     Ok((UserView::from(&new), Some(change.commit().await?)))
 }
 
+/// Connects a person with an identity, with an audit entry.
+pub(crate) async fn connect(
+    change: &mut Change<'_>,
+    user: &User,
+    issuer: &str,
+    subject: &str,
+) -> Result<(), Error> {
+    let identity = Identity {
+        issuer: issuer.to_owned(),
+        subject: subject.to_owned(),
+        user_id: user.id,
+        created_at: change.at(),
+    };
+    change.tx.insert_identity(&identity).await?;
+    let after = json!({"identity": {"issuer": issuer, "subject": subject}});
+    change.record(Action::UserUpdated, target(user), &json!({"identity": null}), &after);
+    Ok(())
+}
+
 /// Writes what has changed of a user, with its audit entry.
-async fn write(change: &mut Change<'_>, old: &User, new: &User) -> Result<(), Error> {
+pub(crate) async fn write(change: &mut Change<'_>, old: &User, new: &User) -> Result<(), Error> {
     change.tx.update_user(new).await?;
     if !new.active {
         // A session does not come back with the person, as tokens do.
@@ -279,7 +301,7 @@ fn patched(mut user: User, patch: UserPatch) -> User {
     user
 }
 
-fn check_texts(change: &Change<'_>, user: &User) -> Result<(), Error> {
+pub(crate) fn check_texts(change: &Change<'_>, user: &User) -> Result<(), Error> {
     let prefixes = change.settings.settings.prefixes();
     for (field, value) in [
         ("name", Some(&user.name)),

@@ -13,6 +13,7 @@ use subtle::ConstantTimeEq as _;
 use super::Api;
 use crate::domain::session::Secret;
 use crate::http::problem::Problem;
+use crate::oidc::{Flow, LIFETIME};
 
 /// Carries the token against forged requests.
 const CSRF: HeaderName = HeaderName::from_static("x-csrf-token");
@@ -21,6 +22,11 @@ const COOKIE: &str = "__Host-gatepass";
 /// The same on this machine, where there is no TLS.
 const LOCAL_COOKIE: &str = "gatepass-local";
 
+/// The cookie of somebody who is at the provider. It must come back with a link of the provider's, so it is `Lax`.
+const FLOW_COOKIE: &str = "__Host-gatepass-oidc";
+/// The same on this machine.
+const LOCAL_FLOW_COOKIE: &str = "gatepass-local-oidc";
+
 /// A request as its browser made it.
 #[derive(Clone, Debug)]
 pub(super) struct Browser {
@@ -28,6 +34,8 @@ pub(super) struct Browser {
     pub(super) is_local: bool,
     /// The session that the cookie names.
     pub(super) secret: Option<Secret>,
+    /// What the browser has of a sign-in that it began with a provider.
+    pub(super) flow: Option<String>,
     origin: Origin,
     csrf: Option<String>,
 }
@@ -57,8 +65,9 @@ impl Browser {
         let host = host(parts);
         let is_local = host.as_ref().is_some_and(is_local);
         let secret = cookie(&parts.headers, session_cookie(is_local)).and_then(|text| Secret::parse(&text));
+        let flow = cookie(&parts.headers, flow_cookie(is_local));
         let csrf = one(&parts.headers, &CSRF).map(str::to_owned);
-        Self { is_local, secret, origin: origin(&parts.headers, host.as_ref(), is_local), csrf }
+        Self { is_local, secret, flow, origin: origin(&parts.headers, host.as_ref(), is_local), csrf }
     }
 
     /// Refuses what a page elsewhere had this browser send.
@@ -102,6 +111,24 @@ impl Browser {
         let cookie = cookie.secure(!self.is_local).same_site(SameSite::Strict);
         set_cookie(cookie.max_age(cookie::time::Duration::ZERO))
     }
+}
+
+impl Browser {
+    /// The header with which the browser remembers that it began to sign in with a provider.
+    pub(super) fn keep_flow(&self, flow: &Flow) -> (HeaderName, HeaderValue) {
+        let cookie = Cookie::build((flow_cookie(self.is_local), flow.expose())).same_site(SameSite::Lax);
+        set_cookie(cookie.secure(!self.is_local).max_age(cookie::time::Duration::seconds(LIFETIME)))
+    }
+
+    /// The header with which it forgets that.
+    pub(super) fn forget_flow(&self) -> (HeaderName, HeaderValue) {
+        let cookie = Cookie::build((flow_cookie(self.is_local), "")).same_site(SameSite::Lax);
+        set_cookie(cookie.secure(!self.is_local).max_age(cookie::time::Duration::ZERO))
+    }
+}
+
+fn flow_cookie(is_local: bool) -> &'static str {
+    if is_local { LOCAL_FLOW_COOKIE } else { FLOW_COOKIE }
 }
 
 fn set_cookie(cookie: cookie::CookieBuilder<'_>) -> (HeaderName, HeaderValue) {

@@ -2,6 +2,7 @@
 
 mod dataplane;
 mod metrics;
+mod oidc;
 mod sessions;
 mod tls;
 
@@ -25,6 +26,7 @@ use crate::random::SystemRandom;
 use crate::report_key::{KeyDigest, ReportKey};
 pub use dataplane::DataplaneArgs;
 pub use metrics::MetricsArgs;
+pub use oidc::OidcArgs;
 pub use sessions::SessionArgs;
 pub use tls::TlsArgs;
 
@@ -68,6 +70,9 @@ pub struct ServeArgs {
     /// How people sign in.
     #[command(flatten)]
     pub sessions: SessionArgs,
+    /// Signing in with an OpenID Connect provider.
+    #[command(flatten)]
+    pub oidc: OidcArgs,
     /// Begin a new epoch: after PostgreSQL was put back together with all data folders, which nothing else tells. (With
     /// SQLite every start does.)
     #[arg(long, env = "GATEPASS_BEGIN_EPOCH")]
@@ -163,6 +168,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let rest = rest_transport(&args)?;
+    let oidc = args.oidc.provider()?;
+    let public_host = args.oidc.public_host();
     let reports = &args.dataplane;
     let transport = reports.usage_reports.then(|| reports.transport()).transpose()?;
     let metrics = args.metrics.transport(&rest)?;
@@ -187,11 +194,12 @@ pub async fn serve(
         ecds_file: ecds_file.clone(),
         module: module.clone(),
         proxies: TrustedProxies(args.trusted_proxies),
-        hosts: AllowedHosts::new(args.public_hosts.into_iter().chain([listening])),
+        hosts: AllowedHosts::new(args.public_hosts.into_iter().chain(public_host).chain([listening])),
         initial_protected_paths: args.initial_protected_paths,
         creations_per_minute: args.creations_per_minute,
         sign_ins_per_minute: args.sessions.sign_ins_per_minute,
         sessions: args.sessions.limits(),
+        oidc,
         begin_epoch: args.begin_epoch,
         report: args.dataplane.report(),
     };
@@ -244,6 +252,7 @@ pub(super) fn check_and_say(args: &ServeArgs) -> anyhow::Result<()> {
 /// Looks at all that can be looked at without making or opening anything.
 fn check(args: &ServeArgs) -> anyhow::Result<()> {
     let rest = rest_transport(args)?;
+    args.oidc.provider()?;
     args.metrics.transport(&rest)?;
     if args.dataplane.usage_reports {
         args.dataplane.transport()?;

@@ -62,6 +62,8 @@ impl From<Error> for Problem {
             }
             Error::Conflict { code, .. } => Self::new(StatusCode::CONFLICT, code, detail),
             Error::TooMany { code, seconds, .. } => Self::too_many(code, detail, seconds),
+            Error::SignIn { code, .. } => Self::new(StatusCode::FORBIDDEN, code, detail),
+            Error::Unavailable(_) => Self::new(StatusCode::BAD_GATEWAY, "oidc_unavailable", detail),
             Error::Stale => Self::new(StatusCode::PRECONDITION_FAILED, "stale", detail),
             Error::Internal(cause) => Self::internal(&cause),
         }

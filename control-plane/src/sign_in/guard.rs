@@ -44,7 +44,7 @@ impl Guard {
     }
 
     /// Counts an attempt from `address` at `now`, in microseconds.
-    pub(super) fn take(&self, address: Option<IpAddr>, now: i64) -> Result<(), Error> {
+    pub(crate) fn take(&self, address: Option<IpAddr>, now: i64) -> Result<(), Error> {
         let Some(sources) = &self.sources else { return Ok(()) };
         // What a panic left is as good as it was: one map of numbers.
         let mut sources = sources.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +54,7 @@ impl Guard {
     }
 
     /// Does not count the last attempt from `address`: it succeeded.
-    pub(super) fn give_back(&self, address: Option<IpAddr>) {
+    pub(crate) fn give_back(&self, address: Option<IpAddr>) {
         if let Some(sources) = &self.sources {
             sources.lock().unwrap_or_else(PoisonError::into_inner).give_back(&source(address));
         }

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::{SignedIn, begin, note, written};
+use super::{SignedIn, begin, note, note_nobodys, written};
 use crate::change::Change;
 use crate::context::Context;
 use crate::domain::session::{Method, SecretHash};
-use crate::domain::sign_in::{Failures, NOBODY, NameHash};
+use crate::domain::sign_in::{Failures, NameHash};
 use crate::domain::user::{User, name_key, system_actor};
 use crate::error::{Error, Unauthenticated};
 use crate::password::{self, MAX_TRIED};
@@ -140,11 +140,8 @@ impl Name {
         if user.is_some() {
             note(&mut change, counted, user).await?;
         } else {
-            // One entry for all names that nobody has: there is no end of them.
-            let nobody = change.tx.sign_in_failures(&NOBODY).await?;
-            let nobody = nobody.unwrap_or_else(|| Failures::none(NOBODY, None)).refused(ip);
             change.tx.put_sign_in_failures(&Failures { unaudited: 0, ip: None, ..counted }).await?;
-            note(&mut change, Failures { last_at: now, ..nobody }, None).await?;
+            note_nobodys(&mut change, ip).await?;
         }
         change.commit().await?;
         Ok(())

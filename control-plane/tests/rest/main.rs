@@ -14,6 +14,7 @@ mod edge;
 mod first_start;
 mod fleet;
 mod metrics;
+mod oidc;
 mod openapi;
 mod people;
 #[allow(dead_code, reason = "each of the binaries that share it uses a part")]

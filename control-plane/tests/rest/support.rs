@@ -11,13 +11,14 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use gatepass::config::wire::Report;
-use gatepass_control_plane::api::{self, AllowedHosts, TrustedProxies};
+use gatepass_control_plane::api::{self, AllowedHosts, Api, TrustedProxies};
 use gatepass_control_plane::app::{self, Config, Server, StartError, Storage};
 use gatepass_control_plane::clock::Clock;
 use gatepass_control_plane::context::Context;
 use gatepass_control_plane::data_folder::DataFolder;
 use gatepass_control_plane::delivery::ecds;
 use gatepass_control_plane::domain::session::Limits;
+use gatepass_control_plane::oidc::Provider;
 use gatepass_control_plane::password::PasswordHashing;
 use gatepass_control_plane::store::{Store, Version};
 use http_body_util::BodyExt as _;
@@ -50,6 +51,7 @@ pub struct Gate {
     pub context: Context,
     pub admin: String,
     router: Router,
+    api: Api,
     delivery: JoinHandle<()>,
     _lock: std::fs::File,
 }
@@ -132,6 +134,7 @@ pub async fn server_with(
         creations_per_minute: CREATIONS_PER_MINUTE,
         sign_ins_per_minute: SIGN_INS_PER_MINUTE,
         sessions: Limits::default(),
+        oidc: None,
         begin_epoch: false,
         report: Some(Report::default()),
     };
@@ -169,10 +172,22 @@ impl Gate {
             clock,
             context,
             admin: token.trim().to_owned(),
-            router: api::router(server.api),
+            router: api::router(server.api.clone()),
+            api: server.api,
             delivery: tokio::spawn(server.delivery.run()),
             _lock: server.lock,
         })
+    }
+
+    /// Lets people sign in with a provider.
+    pub fn sign_in_with(&mut self, provider: Arc<Provider>) {
+        self.router = api::router(Api { oidc: Some(provider), ..self.api.clone() });
+    }
+
+    /// The same, by another clock.
+    pub fn sign_in_at(&mut self, clock: Arc<dyn Clock>, provider: Arc<Provider>) {
+        let context = Context { clock, ..self.context.clone() };
+        self.router = api::router(Api { context, oidc: Some(provider), ..self.api.clone() });
     }
 
     /// Stops as a crash would, and hands the folder back.

@@ -21,7 +21,7 @@ const HEADERS: &[(&str, &str, &str)] = &[
         "^[0-9]{1,20}$",
         "The revision that is live for the proxies; absent while the change waits for delivery",
     ),
-    ("location", "^/api/v1/[!-~]{1,1024}$", "The path of what was created"),
+    ("location", "^(/api/v1/|https?://)[!-~]{1,4096}$", "The path of what was created, or where to go on"),
     (
         "idempotency-replayed",
         "^true$",
@@ -29,7 +29,7 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ),
     (
         "set-cookie",
-        "^(__Host-gatepass|gatepass-local)=[A-Za-z0-9_-]*; .*$",
+        "^(__Host-gatepass|gatepass-local)(-oidc)?=[A-Za-z0-9_.-]*; .*$",
         "The session's cookie, or its end",
     ),
     ("content-disposition", "^attachment; filename=\"[!-~]{1,64}\"$", "A name for the file"),

@@ -55,6 +55,10 @@ const ALL: &[(&str, u16, &str)] = &[
     ("not_signed_in", 401, "the call is for people who are signed in"),
     ("origin_refused", 403, "with a session: `Origin` is missing, or names another site"),
     ("csrf_token_refused", 403, "with a session: `x-csrf-token` is missing or wrong"),
+    ("oidc_state_unknown", 403, "this browser has not begun to sign in, or more than ten minutes ago"),
+    ("oidc_refused", 403, "the provider did not vouch for anybody"),
+    ("oidc_not_admitted", 403, "the person is in no group that may sign in, or deactivated"),
+    ("oidc_name_unusable", 403, "the provider says no name, or one that cannot be one here"),
     ("tls_required", 403, "the request came in clear, and neither from this machine nor from a stated proxy"),
     ("control_plane_required", 403, "the token was not made with `control_plane`"),
     ("admin_required", 403, "only admins may"),
@@ -71,6 +75,13 @@ const ALL: &[(&str, u16, &str)] = &[
     ("not_found", 404, "there is none, or the caller may not know of it"),
     ("body_too_slow", 408, "the body took more than 30 seconds, a file more than 60"),
     ("user_exists", 409, "there is or was a user of this name, in this or another case"),
+    (
+        "oidc_name_taken",
+        409,
+        "there is or was a user of the name that the provider says, who is not connected with it",
+    ),
+    ("identity_taken", 409, "the identity is connected with a user already"),
+    ("too_many_identities", 409, "the person has 20 identities"),
     ("last_admin", 409, "no active admin would be left"),
     ("too_many_tokens", 409, "the owner has `max_tokens_per_user` active tokens"),
     ("scope_in_use", 409, "active tokens have a scope that would go"),
@@ -89,6 +100,7 @@ const ALL: &[(&str, u16, &str)] = &[
     ("sign_in_delayed", 429, "there were failed attempts under this name; see `Retry-After`"),
     ("too_many_idempotency_keys", 429, "10,000 keys of this caller are kept"),
     ("internal", 500, "something failed; the server's log has the cause under the reply's `x-request-id`"),
+    ("oidc_unavailable", 502, "the provider cannot be reached, or does not answer as one"),
     ("not_ready", 503, "the database does not answer, or the last change has not been delivered yet"),
 ];
 
