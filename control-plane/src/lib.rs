@@ -2,8 +2,8 @@
 //! them in the hands of the proxy.
 //!
 //! Dependencies point one way: [`cli`] → [`app`] → [`api`], [`dataplane`] and [`delivery`] → use cases ([`tokens`],
-//! [`users`], [`settings`], [`audit`], [`idempotency`], [`usage`], [`fleet`], [`sign_in`], [`first_start`], [`way_back`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
-//! [`users`], [`settings`], [`audit`], [`usage`], [`fleet`], [`first_start`], [`way_back`], [`epoch`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
+//! [`users`], [`sign_in`], [`oidc`], [`settings`], [`audit`], [`idempotency`], [`usage`], [`fleet`], [`first_start`],
+//! [`way_back`], [`epoch`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
 //! filter's core.
 
 pub mod api;

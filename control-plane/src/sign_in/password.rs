@@ -73,10 +73,9 @@ pub async fn check_password(
         let seconds = u64::try_from(wait).unwrap_or(1);
         return Err(Error::TooMany { code: "sign_in_delayed", problem, seconds });
     }
-    let tried = match &hash {
-        Some(hash) => hash.clone(),
-        None => context.sign_ins.nobodys_hash(context).await?,
-    };
+    // Made at the first attempt, whose it may be.
+    let nobodys = context.sign_ins.nobodys_hash(context).await?;
+    let tried = hash.clone().unwrap_or(nobodys);
     let text = if password.len() <= MAX_TRIED { password.to_owned() } else { String::new() };
     let right = password::verify_apart(tried, text).await?;
     if let (true, Some(user), Some(hash)) = (right, user.clone().filter(|user| user.active), hash) {

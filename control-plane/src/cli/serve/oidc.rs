@@ -18,7 +18,7 @@ const MAX_SECRET: u64 = 4096;
 /// Signing in with an OpenID Connect provider.
 #[derive(Clone, Debug, Args)]
 pub struct OidcArgs {
-    /// Under which browsers reach REST, such as https://gate.example.com; providers send people back there
+    /// Under which browsers reach REST: `https://HOST` or `https://HOST:PORT`; providers send people back there
     #[arg(long, env = "GATEPASS_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<Url>,
     /// OpenID Connect provider to sign in with, exactly as it names itself
