@@ -67,7 +67,8 @@ pub struct Api {
 fn v1() -> Described {
     Described::new()
         .add(routes!(tokens::list_tokens, tokens::create_token))
-        .add(routes!(tokens::show_token, tokens::revoke_token))
+        .add(routes!(tokens::show_token, tokens::update_token, tokens::revoke_token))
+        .add(routes!(tokens::rotate_token))
         .add(routes!(users::list_users, users::create_user))
         .add(routes!(users::show_user, users::update_user))
         .add(routes!(users::set_password))

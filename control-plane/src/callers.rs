@@ -204,6 +204,8 @@ fn check(
     let other_user = user.is_some_and(|user| *user != token.owner);
     if state == State::Revoked || other_user {
         Err(Unauthenticated::Unknown)
+    } else if token.disabled.is_some() {
+        Err(Unauthenticated::Disabled)
     } else if !token.owner_active {
         Err(Unauthenticated::UserInactive)
     } else if !authority::may_use(token.owner_role, settings) {

@@ -133,6 +133,9 @@ pub enum Unauthenticated {
     /// No such token, or not this user's.
     #[error("these credentials are not known")]
     Unknown,
+    /// Disabled for the time being.
+    #[error("the token is disabled")]
+    Disabled,
     /// The owner is deactivated.
     #[error("the user is deactivated")]
     UserInactive,
@@ -163,6 +166,7 @@ impl Unauthenticated {
             Self::Missing => "credentials_missing",
             Self::Malformed => "authorization_malformed",
             Self::Unknown => "credentials_unknown",
+            Self::Disabled => "token_disabled",
             Self::UserInactive => "user_inactive",
             Self::UseNotAllowed => "use_not_allowed",
             Self::Expired => "token_expired",

@@ -12,10 +12,13 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::address::{MAX_ENTRY, MAX_GLOBAL_ENTRIES, MAX_TOKEN_ENTRIES};
 use crate::domain::audit::Action;
+use crate::domain::grace::MAX_TEXT as MAX_GRACE_TEXT;
 use crate::domain::groups;
+use crate::domain::listing::{Preset, SortBy, TimeField};
 use crate::domain::settings::{APPLY_BOUND, MAX_TOKENS_PER_USER, Settings, SettingsPatch};
 use crate::domain::text::MAX_TEXT;
 use crate::password;
+use crate::tokens::MAX_NAMES;
 
 /// What stands in a document until [`kinds`] takes its place: utoipa's types do not know all of JSON Schema.
 fn placeholder() -> RefOr<Schema> {
@@ -132,6 +135,37 @@ kinds! {
         "description": "Addresses, CIDRs and ranges `a-b`, which are stored as CIDRs; after that at most as many; empty \
                         admits every address",
     });
+    /// How long an old secret goes on working.
+    Grace => json!({
+        "type": "string", "maxLength": MAX_GRACE_TEXT, "examples": ["PT1H", "P7D"],
+        "pattern": "^P([0-9]+W)?([0-9]+D)?(T([0-9]+H)?([0-9]+M)?([0-9]+S)?)?$",
+        "description": "ISO 8601, in weeks, days, hours, minutes and seconds, at most 7 days; `PT0S` is none",
+    });
+    /// Names of people, of which any may be meant.
+    UserNames => json!({
+        "type": "array", "minItems": 1, "maxItems": MAX_NAMES, "items": {"$ref": "#/components/schemas/UserName"},
+    });
+    /// A part of a description.
+    SearchText => json!({
+        "type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": TEXT, "examples": ["nightly"],
+        "description": "No control characters. Compared under Unicode case folding; from 3 characters on there is an index",
+    });
+    /// States, of which any may be meant.
+    TokenStates => json!({
+        "type": "array", "minItems": 1, "maxItems": MAX_NAMES, "items": {"$ref": "#/components/schemas/TokenState"},
+    });
+    /// Spans of time for what was made.
+    CreatedPreset => presets(TimeField::Created);
+    /// Spans of time for what was used.
+    LastUsedPreset => presets(TimeField::LastUsed);
+    /// Spans of time for what ends.
+    ExpiresPreset => presets(TimeField::Expires);
+    /// Orders of tokens.
+    TokenOrder => json!({
+        "type": "string", "enum": SortBy::ALL.iter().flat_map(|by| [by.name().to_owned(), format!("-{}", by.name())]).collect::<Vec<_>>(),
+        "description": "Behind `-` descending. What was never used is the earliest, what never ends the latest; equals stand in \
+                        the order of creation",
+    });
     /// How many items a page has.
     Limit => json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 50});
     /// Where a page begins.
@@ -213,6 +247,11 @@ fn user_file() -> Value {
     });
     let users = json!({"type": "array", "maxItems": crate::users::import::MAX_ROWS, "items": user});
     json!({"type": "object", "required": ["users"], "additionalProperties": false, "properties": {"users": users}})
+}
+
+fn presets(field: TimeField) -> Value {
+    let names: Vec<_> = Preset::of(field).iter().map(|preset| preset.name()).collect();
+    json!({"type": "string", "enum": names, "description": "`today` since midnight UTC, the others by spans of 24 hours"})
 }
 
 fn entry() -> Value {

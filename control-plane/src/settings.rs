@@ -45,7 +45,7 @@ pub struct Updated {
 /// the versions one of which the caller read, if it said so. What changes nothing makes neither version nor revision.
 ///
 /// # Errors
-/// The caller is no admin, another version holds, a setting is wrong, or active tokens need what would go.
+/// The caller is no admin, another version holds, a setting is wrong, or tokens that have not ended need what would go.
 pub async fn update(
     context: &Context,
     caller: &Caller,

@@ -164,7 +164,9 @@ fn wire_token(token: &Token, settings: &Settings) -> wire::Token {
 }
 
 fn stated_refusal(token: &Token, settings: &Settings) -> Option<wire::StatedRefusal> {
-    if !token.owner_active {
+    if token.disabled.is_some() {
+        Some(wire::StatedRefusal::TokenDisabled)
+    } else if !token.owner_active {
         Some(wire::StatedRefusal::UserInactive)
     } else if !may_use(token.owner_role, settings) {
         Some(wire::StatedRefusal::UseNotAllowed)
@@ -190,31 +192,13 @@ fn callers_field(error: &ConfigError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::token::Disabled;
+    use crate::domain::token::tests::token;
     use crate::domain::user::Role;
-    use gatepass::token::Digest;
 
     #[test]
     fn an_expired_token_keeps_its_scope_or_goes_with_it() {
-        let scoped = Token {
-            id: "t1".into(),
-            digest: Digest::from_bytes([7; 32]),
-            owner_id: 1,
-            owner: "fred".into(),
-            owner_role: Role::User,
-            owner_active: true,
-            creator: "fred".into(),
-            description: "x".into(),
-            created_at: 0,
-            expires_at: Some(100),
-            scope: Some("read_only".into()),
-            allowed_ips: Default::default(),
-            prefix: "gp_".into(),
-            hint: "abcd".into(),
-            control_plane: false,
-            revoked_at: None,
-            revoked_by: None,
-            last_used: None,
-        };
+        let scoped = Token { expires_at: Some(100), scope: Some("read_only".into()), ..token() };
         let lost = Token { scope: Some("gone".into()), id: "t2".into(), ..scoped.clone() };
         let version = Version { epoch: "a".into(), revision: 1 };
         let published =
@@ -222,6 +206,24 @@ mod tests {
         let scopes: Vec<_> =
             published.iter().map(|token| (token.id.as_str(), token.scope.as_deref())).collect();
         assert_eq!(scopes, [("t1", Some("read_only"))]);
+    }
+
+    #[test]
+    fn the_stated_refusal_is_the_first_that_applies() {
+        let strict =
+            Settings { only_admins_create_tokens: true, users_may_use_tokens: false, ..Settings::default() };
+        let disabled = || Some(Disabled { at: 5, by: "mary".into() });
+        for (token, settings, expected) in [
+            (token(), &Settings::default(), None),
+            (token(), &strict, Some("use_not_allowed")),
+            (Token { owner_role: Role::Admin, ..token() }, &strict, None),
+            (Token { owner_active: false, ..token() }, &strict, Some("user_inactive")),
+            (Token { owner_active: false, disabled: disabled(), ..token() }, &strict, Some("token_disabled")),
+            (Token { disabled: disabled(), ..token() }, &Settings::default(), Some("token_disabled")),
+        ] {
+            let stated = serde_json::to_value(stated_refusal(&token, settings)).unwrap();
+            assert_eq!(stated.as_str(), expected, "{token:?}");
+        }
     }
 
     #[test]

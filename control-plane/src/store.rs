@@ -3,6 +3,8 @@
 //!
 //! "Not found" is `Ok(None)`; `Err` means that the database failed.
 
+mod filter;
+mod listing;
 pub mod place;
 pub mod postgres;
 mod rows;
@@ -20,10 +22,11 @@ use crate::domain::fleet::{Worker, WorkerKey};
 use crate::domain::session::{SecretHash, Session};
 use crate::domain::settings::Settings;
 use crate::domain::sign_in::{Failures, NameHash};
-use crate::domain::token::{State, Token};
+use crate::domain::token::Token;
 use crate::domain::usage::TokenUse;
 use crate::domain::user::{Identity, Role, User, UserFilter};
 use crate::idempotency::{Key, Known};
+pub use filter::{Position, SortKey, TokenFilter, TokenPage};
 
 /// The database failed, or holds what this program did not write. The cause is for the log, not for clients.
 #[derive(Debug, thiserror::Error)]
@@ -118,23 +121,6 @@ pub struct StoredSettings {
     pub settings: Settings,
     /// 1, 2, 3, …
     pub version: i64,
-}
-
-/// Which tokens a list holds. All conditions must hold.
-#[derive(Clone, Debug, Default)]
-pub struct TokenFilter {
-    /// Only of this owner.
-    pub owner_id: Option<i64>,
-    /// None of admins, but for this one's own.
-    pub no_admins_but: Option<i64>,
-    /// Only in this state at `now`.
-    pub state: Option<State>,
-    /// Unix time in seconds.
-    pub now: i64,
-    /// Only those whose id sorts before this one.
-    pub before: Option<String>,
-    /// At most so many.
-    pub limit: i64,
 }
 
 /// A database.
@@ -240,26 +226,31 @@ pub trait Transaction: Send {
     async fn token(&mut self, id: &str) -> Result<Option<Token>, StoreError>;
     /// The token of this digest.
     async fn token_by_digest(&mut self, digest: &Digest) -> Result<Option<Token>, StoreError>;
-    /// A list, newest first.
-    async fn tokens(&mut self, filter: &TokenFilter) -> Result<Vec<Token>, StoreError>;
+    /// A part of a list.
+    async fn tokens(&mut self, filter: &TokenFilter) -> Result<TokenPage, StoreError>;
     /// All tokens that are not revoked and not past their expiry at `expired_after`, ordered by id; without their last
     /// uses, which no snapshot holds.
     async fn unrevoked_tokens(&mut self, expired_after: i64) -> Result<Vec<Token>, StoreError>;
     /// All tokens of one owner that are not revoked, ordered by id.
     async fn unrevoked_tokens_of(&mut self, owner_id: i64) -> Result<Vec<Token>, StoreError>;
-    /// How many tokens of one owner are active at `now`.
+    /// All tokens of one chain of rotations that are not revoked, ordered by id.
+    async fn unrevoked_tokens_of_chain(&mut self, chain: &str) -> Result<Vec<Token>, StoreError>;
+    /// How many tokens of one owner are active at `now`; a disabled one is not.
     async fn active_tokens_of(&mut self, owner_id: i64, now: i64) -> Result<i64, StoreError>;
-    /// Names of the scopes of tokens that are active at `now`.
+    /// Names of the scopes of tokens that are active or disabled at `now`.
     async fn scopes_in_use(&mut self, now: i64) -> Result<Vec<String>, StoreError>;
-    /// What the secrets of tokens that are active at `now` start with.
+    /// What the secrets of tokens that are active or disabled at `now` start with.
     async fn prefixes_in_use(&mut self, now: i64) -> Result<Vec<String>, StoreError>;
     /// Adds a token (`token.last_used` is ignored).
     async fn insert_token(&mut self, token: &Token) -> Result<(), StoreError>;
+    /// Writes what may change of a token that is not revoked: description, expiry, scope, addresses, whether it may manage
+    /// and is disabled, chain and successor.
+    async fn update_token(&mut self, token: &Token) -> Result<(), StoreError>;
     /// Marks a token as revoked; `false` when there is none that is not.
     async fn revoke_token(&mut self, id: &str, at: i64, by: &str) -> Result<bool, StoreError>;
-    /// How many tokens that are active at `now` have this scope.
+    /// How many tokens that are active or disabled at `now` have this scope.
     async fn active_tokens_of_scope(&mut self, scope: &str, now: i64) -> Result<u64, StoreError>;
-    /// How many tokens that are active at `now` have secrets that start with this.
+    /// How many tokens that are active or disabled at `now` have secrets that start with this.
     async fn active_tokens_of_prefix(&mut self, prefix: &str, now: i64) -> Result<u64, StoreError>;
     /// Lets a token that is not revoked end at `expires_at`; `false` when there is none, or it ends no later already.
     async fn shorten_token(&mut self, id: &str, expires_at: i64) -> Result<bool, StoreError>;

@@ -56,26 +56,21 @@ pub struct UserPatch {
     #[schema(value_type = Role, required = false)]
     pub role: Option<Role>,
     /// Whether the person's tokens work.
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "choice::given")]
     #[schema(value_type = bool, required = false)]
     pub active: Option<bool>,
     /// How the person is shown.
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "choice::given")]
     #[schema(value_type = Option<schema::Text>)]
     pub display_name: Option<Option<String>>,
     /// Where mail goes.
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "choice::given")]
     #[schema(value_type = Option<schema::Text>)]
     pub email: Option<Option<String>>,
     /// The groups that the person is in, all of them.
     #[serde(deserialize_with = "given")]
     #[schema(value_type = schema::GroupNames, required = false)]
     pub groups: Option<Groups>,
-}
-
-/// A given value, so that `null` is not taken for a missing one.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Role, D::Error> {

@@ -19,3 +19,4 @@ mod reports;
 mod run;
 mod secrets;
 mod story;
+mod tokens;

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use axum::body::HttpBody as _;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::GetAll;
 use axum::http::request::Parts;
@@ -110,6 +111,19 @@ impl<T: DeserializeOwned> FromRequest<Api> for MergePatch<T> {
 
     async fn from_request(request: Request, _: &Api) -> Result<Self, Problem> {
         Ok(Self(body::merge_patch(request, BODY).await?))
+    }
+}
+
+/// A JSON body, or none: what may be said in it may all be left out.
+pub(super) struct JsonOrNothing<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Default> FromRequest<Api> for JsonOrNothing<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Api) -> Result<Self, Problem> {
+        let is_empty =
+            request.body().is_end_stream() && !request.headers().contains_key(header::CONTENT_TYPE);
+        if is_empty { Ok(Self(T::default())) } else { Ok(Self(body::json(request, BODY).await?)) }
     }
 }
 

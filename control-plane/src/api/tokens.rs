@@ -1,19 +1,21 @@
 //! `/tokens` and `/users/{name}/tokens`.
 
+mod query;
+
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::extract::{Json, Name, Query};
+use super::extract::{Json, JsonOrNothing, Name, Query};
 use super::openapi::{MANAGE, OF_OTHERS};
 use super::{Api, cursor, revision};
 use crate::callers::Caller;
-use crate::domain::token::State as TokenState;
+use crate::domain::narrowing::TokenPatch;
 use crate::http::problem::Problem;
 use crate::schema;
-use crate::tokens::{self, ListWish, NewToken, Page, TokenView};
+use crate::tokens::{self, Created, NewToken, Page, Rotation, TokenView};
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = CreatedToken)]
@@ -47,51 +49,56 @@ pub(super) async fn create_token(
     caller: Caller,
     Json(wish): Json<NewToken>,
 ) -> Result<Response, Problem> {
-    let created = tokens::create(&api.context, &caller, wish).await?;
+    Ok(created(&tokens::create(&api.context, &caller, wish).await?))
+}
+
+/// Rotate a token
+///
+/// Replaces it by one with another id and another secret that is otherwise the same. The old one ends at once, or after a
+/// grace. A rotation is a creation: what holds for that holds here, also of how many one person makes in a minute.
+#[utoipa::path(
+    post, path = "/tokens/{id}/rotate", operation_id = "rotateToken", tag = "tokens",
+    params(("id" = schema::TokenId, Path, description = "The token's id"),
+           ("Idempotency-Key" = Option<schema::IdempotencyKey>, Header, description = schema::IDEMPOTENCY_KEY)),
+    request_body = Option<Rotation>,
+    responses((status = 201, description = "The successor, with its secret", body = CreatedBody<'static>,
+               headers(("location"), ("gatepass-revision")))),
+    extensions(("x-problems" = json!([
+        "control_plane_required", "not_found", "creation_not_allowed", "control_plane_not_allowed", "scope_wider",
+        "ips_wider", "too_many_tokens", "token_ended", "target_disabled", "token_rotated"
+    ]))),
+)]
+pub(super) async fn rotate_token(
+    State(api): State<Api>,
+    caller: Caller,
+    Name(id): Name,
+    JsonOrNothing(rotation): JsonOrNothing<Rotation>,
+) -> Result<Response, Problem> {
+    Ok(created(&tokens::rotate(&api.context, &caller, &id, &rotation).await?))
+}
+
+fn created(created: &Created) -> Response {
     let location = [(header::LOCATION, format!("/api/v1/tokens/{}", created.view.id()))];
     let body = CreatedBody { token: created.secret.expose(), view: &created.view };
     let revision = revision(Some(&created.committed));
-    Ok((StatusCode::CREATED, location, revision, axum::Json(body)).into_response())
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct ListQuery {
-    /// Only of this owner.
-    #[param(value_type = schema::UserName, required = false)]
-    user: Option<String>,
-    /// Only in this state.
-    #[param(value_type = TokenState, required = false)]
-    state: Option<TokenState>,
-    /// How many at most.
-    #[param(value_type = schema::Limit, required = false)]
-    limit: Option<String>,
-    /// Where the page begins.
-    #[param(value_type = schema::Cursor, required = false)]
-    cursor: Option<String>,
+    (StatusCode::CREATED, location, revision, axum::Json(body)).into_response()
 }
 
 /// List tokens
 ///
-/// One's own; with a role for it everyone's, or those of `user`. Newest first.
+/// One's own; with a role for it everyone's. All conditions must hold. Without `sort`, the list begins with what is nearest
+/// to now.
 #[utoipa::path(
-    get, path = "/tokens", operation_id = "listTokens", tag = "tokens", params(ListQuery),
+    get, path = "/tokens", operation_id = "listTokens", tag = "tokens", params(query::ListQuery),
     responses((status = 200, description = "A page", body = Page<TokenView>)),
     extensions(("x-problems" = json!([OF_OTHERS, &["not_found"]].concat()))),
 )]
 pub(super) async fn list_tokens(
     State(api): State<Api>,
     caller: Caller,
-    Query(query): Query<ListQuery>,
+    Query(parameters): Query<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
-    let wish = ListWish {
-        user: query.user,
-        state: query.state,
-        before: cursor::decode(query.cursor)?,
-        limit: cursor::limit(query.limit.as_deref())?,
-    };
-    let page = tokens::list(&api.context, &caller, wish).await?;
+    let page = tokens::list(&api.context, &caller, query::wish(parameters)?).await?;
     Ok(axum::Json(cursor::encode(page)).into_response())
 }
 
@@ -110,9 +117,32 @@ pub(super) async fn show_token(
     Ok(axum::Json(tokens::show(&api.context, &caller, &id).await?).into_response())
 }
 
+/// Change a token
+///
+/// It only narrows: what would widen the token is 400, and then nothing is changed. What a token manager or an admin has
+/// disabled, its owner does not enable.
+#[utoipa::path(
+    patch, path = "/tokens/{id}", operation_id = "updateToken", tag = "tokens",
+    params(("id" = schema::TokenId, Path, description = "The token's id")),
+    request_body = TokenPatch,
+    responses((status = 200, description = "The token", body = TokenView, headers(("gatepass-revision")))),
+    extensions(("x-problems" = json!([
+        MANAGE, &["not_found", "disabled_by_other", "token_ended", "too_many_tokens"]
+    ].concat()))),
+)]
+pub(super) async fn update_token(
+    State(api): State<Api>,
+    caller: Caller,
+    Name(id): Name,
+    Json(patch): Json<TokenPatch>,
+) -> Result<Response, Problem> {
+    let (view, committed) = tokens::update(&api.context, &caller, &id, &patch).await?;
+    Ok((revision(committed.as_ref()), axum::Json(view)).into_response())
+}
+
 /// Revoke a token
 ///
-/// For good. One that had ended before stays as it is.
+/// For good, and with it the whole chain of rotations that it belongs to. What had been revoked before stays as it is.
 #[utoipa::path(
     delete, path = "/tokens/{id}", operation_id = "revokeToken", tag = "tokens",
     params(("id" = schema::TokenId, Path, description = "The token's id")),

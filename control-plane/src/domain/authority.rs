@@ -62,6 +62,9 @@ pub enum Denial {
     /// A token makes none with a wider scope for its own owner.
     #[error("a token cannot make one with a wider scope than its own")]
     ScopeWider,
+    /// What somebody else disabled, the owner does not enable.
+    #[error("somebody else has disabled this token: a token manager or an admin can enable it")]
+    DisabledByOther,
     /// A token makes none with a wider IP list for its own owner.
     #[error("a token cannot make one with a wider IP list than its own")]
     IpsWider,
@@ -77,6 +80,7 @@ impl Denial {
             Self::TargetIsAdmin => "target_is_admin",
             Self::CreationNotAllowed => "creation_not_allowed",
             Self::ControlPlaneNotAllowed => "control_plane_not_allowed",
+            Self::DisabledByOther => "disabled_by_other",
             Self::ScopeWider => "scope_wider",
             Self::IpsWider => "ips_wider",
         }
@@ -162,6 +166,18 @@ pub fn creates(who: Principal, settings: &Settings, control_plane: bool) -> Resu
     Ok(())
 }
 
+/// Whether `who` may enable a token of `owner` that is disabled: not one's own that somebody else has disabled.
+///
+/// # Errors
+/// The owner did not disable it.
+pub fn enables(who: Principal, owner: Owner, disabled_by_owner: bool) -> Result<(), Denial> {
+    acts_for(who, owner)?;
+    if who.user_id == owner.user_id && !disabled_by_owner {
+        return Err(Denial::DisabledByOther);
+    }
+    Ok(())
+}
+
 /// Whether tokens of an owner with this role work at all. With `only_admins_create_tokens` on and
 /// `users_may_use_tokens` off only those of admins do, whoever made them.
 pub fn may_use(owner: Role, settings: &Settings) -> bool {
@@ -242,6 +258,22 @@ mod tests {
             let signed_in = ROLES
                 .map(|role| creates(Principal { signed_in: true, ..who(role) }, &settings, true).is_ok());
             assert_eq!(signed_in, expected, "and for whoever is signed in");
+        }
+    }
+
+    #[test]
+    fn what_somebody_else_disabled_its_owner_does_not_enable() {
+        for role in ROLES {
+            let own = Owner { user_id: 1, role };
+            assert_eq!(enables(who(role), own, true), Ok(()), "{role:?}");
+            assert_eq!(enables(who(role), own, false), Err(Denial::DisabledByOther), "{role:?}, admins too");
+            let weak = Principal { may_manage: false, ..who(role) };
+            assert_eq!(enables(weak, own, true), Err(Denial::ControlPlaneRequired));
+        }
+        for disabled_by_owner in [false, true] {
+            assert_eq!(enables(who(Role::TokenManager), other(Role::User), disabled_by_owner), Ok(()));
+            let admins = enables(who(Role::TokenManager), other(Role::Admin), disabled_by_owner);
+            assert_eq!(admins, Err(Denial::TargetIsAdmin));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
 /// Reads one of `choices`, each by the name that `name` gives it.
@@ -16,6 +17,14 @@ pub fn read<'de, D: Deserializer<'de>, T: Copy>(
     name: fn(T) -> &'static str,
 ) -> Result<T, D::Error> {
     deserializer.deserialize_str(Choice { choices, name })
+}
+
+/// Reads a given value, so that `null` is not taken for a missing one.
+///
+/// # Errors
+/// It is no value of the type.
+pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 struct Choice<'a, T> {

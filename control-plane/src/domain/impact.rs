@@ -36,14 +36,15 @@ pub struct Effect {
 }
 
 impl Judge<'_> {
-    /// What becomes of `token`; nothing of one that is not active. The bound holds for tokens of deactivated people as
-    /// well, since they come back with them.
+    /// What becomes of `token`; nothing of one that has ended. The bound holds for disabled tokens and those of deactivated
+    /// people as well, since they come back.
     pub fn effect(&self, token: &Token) -> Effect {
-        if token.state(self.now) != State::Active {
+        if !matches!(token.state(self.now), State::Active | State::Disabled) {
             return Effect::default();
         }
         let cut_to = self.cut_to(token);
-        let works = |settings| token.owner_active && may_use(token.owner_role, settings);
+        let works =
+            |settings| token.disabled.is_none() && token.owner_active && may_use(token.owner_role, settings);
         let (before, after) = (works(self.old), works(self.new));
         let last_ip = token.last_used.as_ref().and_then(|last| last.ip);
         let was_inside = last_ip.is_some() && self.old.allowed_ips.admits(last_ip);

@@ -20,6 +20,11 @@ pub fn check(text: &str, prefixes: &[Prefix]) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// The text in the form in which texts are searched: canonical caseless matching, as for user names.
+pub fn fold(text: &str) -> String {
+    super::user::name_key(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

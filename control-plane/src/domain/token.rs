@@ -42,6 +42,14 @@ pub struct Token {
     pub hint: String,
     /// Whether it may manage.
     pub control_plane: bool,
+    /// When and by whom it was disabled, if it is.
+    pub disabled: Option<Disabled>,
+    /// The id of the first token of a chain of rotations; `None` where there is none.
+    pub chain: Option<String>,
+    /// The token that this one replaced.
+    pub predecessor: Option<String>,
+    /// The token that replaced this one.
+    pub successor: Option<String>,
     /// Unix time in seconds.
     pub revoked_at: Option<i64>,
     /// Who revoked it.
@@ -50,13 +58,24 @@ pub struct Token {
     pub last_used: Option<LastUse>,
 }
 
-/// What has become of a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// That a token does not work for the time being.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disabled {
+    /// Unix time in seconds.
+    pub at: i64,
+    /// Who did it: a user's name or a system actor.
+    pub by: String,
+}
+
+/// What has become of a token: the first that applies, in the order in which the filter looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = TokenState)]
 pub enum State {
-    /// Neither of the others.
+    /// None of the others.
     Active,
+    /// Stopped for the time being.
+    Disabled,
     /// Past its expiry.
     Expired,
     /// Ended by somebody.
@@ -64,10 +83,14 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Disabled, Self::Expired, Self::Revoked];
+
     /// The name that is shown.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
+            Self::Disabled => "disabled",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
         }
@@ -79,6 +102,8 @@ impl Token {
     pub fn state(&self, now: i64) -> State {
         if self.revoked_at.is_some() {
             State::Revoked
+        } else if self.disabled.is_some() {
+            State::Disabled
         } else if self.is_expired(now) {
             State::Expired
         } else {
@@ -89,5 +114,61 @@ impl Token {
     /// Whether `now`, in Unix seconds, is at or past the expiry.
     pub fn is_expired(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|end| has_expired(now, end))
+    }
+
+    /// Whether the owner disabled it, and may therefore enable it.
+    pub fn is_disabled_by_its_owner(&self) -> bool {
+        self.disabled.as_ref().is_some_and(|disabled| disabled.by == self.owner)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A token of fred's, made at 0, that never ends.
+    pub(crate) fn token() -> Token {
+        Token {
+            id: "t1".into(),
+            digest: Digest::from_bytes([7; 32]),
+            owner_id: 1,
+            owner: "fred".into(),
+            owner_role: Role::User,
+            owner_active: true,
+            creator: "fred".into(),
+            description: "x".into(),
+            created_at: 0,
+            expires_at: None,
+            scope: None,
+            allowed_ips: IpList::default(),
+            prefix: "gp_".into(),
+            hint: "abcd".into(),
+            control_plane: false,
+            disabled: None,
+            chain: None,
+            predecessor: None,
+            successor: None,
+            revoked_at: None,
+            revoked_by: None,
+            last_used: None,
+        }
+    }
+
+    #[test]
+    fn the_state_is_the_first_that_applies() {
+        let disabled = Some(Disabled { at: 5, by: "mary".into() });
+        for (expires_at, disabled, revoked_at, expected) in [
+            (None, None, None, State::Active),
+            (Some(101), None, None, State::Active),
+            (Some(100), None, None, State::Expired),
+            (Some(99), None, None, State::Expired),
+            (None, disabled.clone(), None, State::Disabled),
+            (Some(100), disabled.clone(), None, State::Disabled),
+            (Some(100), disabled, Some(6), State::Revoked),
+            (None, None, Some(100), State::Revoked),
+        ] {
+            let token = Token { expires_at, disabled, revoked_at, ..token() };
+            assert_eq!(token.state(100), expected, "{token:?}");
+        }
     }
 }

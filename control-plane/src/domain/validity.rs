@@ -112,6 +112,22 @@ pub fn expiry(
     }
 }
 
+/// Refuses the end of a token that is to be made at `now` with the end of an earlier one, in Unix seconds.
+///
+/// # Errors
+/// The bound `max` has become shorter than that.
+pub fn refuse_beyond(end: Option<i64>, max: Validity, now: Timestamp) -> Result<(), InvalidValidity> {
+    let bound = max.end(now)?;
+    if bound.is_none_or(|bound| end.is_some_and(|end| end <= bound)) {
+        return Ok(());
+    }
+    let problem = format!(
+        "the token ends later than max_validity, {}, allows now: give it an earlier end first",
+        max.name()
+    );
+    Err(invalid("expires_at", problem))
+}
+
 fn days(text: &str, custom: bool, max: Validity, now: Timestamp) -> Result<i64, InvalidValidity> {
     let digits = text.strip_prefix('P').and_then(|rest| rest.strip_suffix('D'));
     let count = digits
@@ -274,6 +290,23 @@ mod tests {
             let error = expiry(expires_at(text), Never, true, now).unwrap_err();
             assert!(error.problem.contains(part), "{text} {error:?}");
         }
+    }
+
+    #[test]
+    fn an_end_that_is_kept_must_be_within_the_bound_of_today() {
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let end = |text: &str| Some(time::parse(text).unwrap());
+        for (kept, max, allowed) in [
+            (None, Never, true),
+            (None, TwoYears, false),
+            (end("2026-07-01T00:00:00Z"), SixMonths, true),
+            (end("2026-07-01T00:00:01Z"), SixMonths, false),
+            (end("2026-07-01T00:00:01Z"), OneYear, true),
+            (end("2099-01-01T00:00:00Z"), Never, true),
+        ] {
+            assert_eq!(refuse_beyond(kept, max, now).is_ok(), allowed, "{kept:?} {max:?}");
+        }
+        assert!(refuse_beyond(None, SixMonths, now).unwrap_err().problem.contains("P6M"));
     }
 
     #[test]

@@ -9,11 +9,11 @@ use crate::domain::impact::Judge;
 use crate::domain::settings::Settings;
 use crate::domain::token::{State, Token};
 use crate::error::Error;
-use crate::store::{StoreError, TokenFilter, Transaction};
+use crate::store::{Position, StoreError, TokenFilter, Transaction};
 use crate::tokens::{self, TokenRecord};
 
 /// How many tokens are looked at at a time.
-const PAGE: i64 = 500;
+const PAGE: usize = 500;
 
 /// What the bound did to tokens that there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -24,7 +24,7 @@ pub struct Cut {
     pub shortened: u64,
 }
 
-/// Cuts the validity of every active token to what `settings` allow, each with its own audit entry, in the change's one
+/// Cuts the validity of every token that has not ended to what `settings` allow, each with its own audit entry, in the change's one
 /// transaction: all of them or none.
 pub(super) async fn apply(change: &mut Change<'_>, settings: &Settings) -> Result<Cut, Error> {
     let mut cut = Cut::default();
@@ -55,17 +55,17 @@ pub(crate) async fn shorten(change: &mut Change<'_>, token: Token, end: i64) -> 
     Ok(())
 }
 
-/// The active tokens, newest first, a page at a time: a hundred thousand of them need not be in memory at once.
+/// The tokens that have not ended, disabled ones included, newest first, a page at a time: a hundred thousand of them need not be in memory at once.
 pub(super) struct Pages {
     now: i64,
-    before: Option<String>,
+    after: Option<Position>,
     done: bool,
 }
 
 impl Pages {
-    /// Those that are active at `now`, in Unix seconds.
+    /// Those that have not ended at `now`, in Unix seconds.
     pub(super) fn new(now: i64) -> Self {
-        Self { now, before: None, done: false }
+        Self { now, after: None, done: false }
     }
 
     /// The next page; `None` behind the last.
@@ -74,15 +74,15 @@ impl Pages {
             return Ok(None);
         }
         let filter = TokenFilter {
-            state: Some(State::Active),
+            states: vec![State::Active, State::Disabled],
             now: self.now,
-            before: self.before.take(),
+            after: self.after.take(),
             limit: PAGE,
             ..TokenFilter::default()
         };
         let page = tx.tokens(&filter).await?;
-        self.before = page.last().map(|token| token.id.clone());
-        self.done = page.is_empty();
-        Ok(Some(page).filter(|page| !page.is_empty()))
+        self.done = page.next.is_none();
+        self.after = page.next;
+        Ok(Some(page.tokens).filter(|tokens| !tokens.is_empty()))
     }
 }

@@ -1,4 +1,4 @@
-//! What active tokens need of the settings, and would lose.
+//! What tokens that have not ended need of the settings, and would lose.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,7 +15,7 @@ pub struct Refusal {
     pub code: &'static str,
     /// What stands against it, and what to do.
     pub detail: String,
-    /// How many active tokens it is about.
+    /// How many tokens it is about: active and disabled ones.
     pub tokens: u64,
 }
 
@@ -47,14 +47,15 @@ pub(super) async fn of(
 }
 
 fn scope_in_use(scope: &str, tokens: u64) -> Refusal {
-    let have = if tokens == 1 { "active token has" } else { "active tokens have" };
+    let have = if tokens == 1 { "active or disabled token has" } else { "active or disabled tokens have" };
     let detail = format!("{tokens} {have} the scope {scope}: revoke them first, or keep the scope");
     Refusal { code: "scope_in_use", detail, tokens }
 }
 
 /// A token whose prefix is no longer listed is not even looked up, the admin's own as well as everyone's.
 fn prefix_in_use(prefix: &str, tokens: u64) -> Refusal {
-    let begin = if tokens == 1 { "active token begins" } else { "active tokens begin" };
+    let begin =
+        if tokens == 1 { "active or disabled token begins" } else { "active or disabled tokens begin" };
     let detail = format!(
         "{tokens} {begin} with {prefix}: keep it in token_prefixes, behind the new one, or revoke them first"
     );

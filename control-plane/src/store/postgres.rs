@@ -2,32 +2,49 @@
 //! committed, and all of them write in one order.
 
 mod audit;
-mod bound;
 mod census;
 mod changes;
+mod dialect;
+#[cfg(test)]
+mod fixture;
 mod fleet;
-mod idempotency;
 mod meta;
 mod session;
 mod sessions;
 mod sign_ins;
-mod tokens;
 mod users;
+
+// One source for both databases: the statements are the same, and the types below are this one's.
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/bound.rs"]
+mod bound;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/idempotency.rs"]
+mod idempotency;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/token_list.rs"]
+mod token_list;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/tokens.rs"]
+mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepass::token::Digest;
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::{Connection as _, PgConnection, Postgres};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use self::changes::Changes;
+use super::listing::Dialect;
 use super::place::Server;
 use super::rows::{one_row, signed, unsigned};
 use super::schema::{Step, migrator, refused};
-use super::{Census, Continuity, Store, StoreError, StoredSettings, TokenFilter, Transaction, Version};
+use super::{
+    Census, Continuity, Store, StoreError, StoredSettings, TokenFilter, TokenPage, Transaction, Version,
+};
 use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Entry, Head};
 use crate::domain::fleet::{Worker, WorkerKey};
@@ -38,6 +55,12 @@ use crate::domain::token::Token;
 use crate::domain::usage::TokenUse;
 use crate::domain::user::{Identity, User, UserFilter};
 use crate::idempotency::{Key, Known};
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;
+type Db = Postgres;
+type Connection = PgConnection;
+type Row = PgRow;
+const DIALECT: &dyn Dialect = &dialect::PostgresDialect;
 
 /// Sessions of one server, besides the one that listens.
 const CONNECTIONS: u32 = 8;
@@ -59,6 +82,7 @@ const MIGRATIONS: &[Step] = &[
     (2, "usage", include_str!("../../migrations/postgres/0002_usage.sql")),
     (3, "audit_filters", include_str!("../../migrations/postgres/0003_audit_filters.sql")),
     (4, "idempotency", include_str!("../../migrations/postgres/0004_idempotency.sql")),
+    (5, "token lists", include_str!("../../migrations/postgres/0005_token_lists.sql")),
     (6, "people", include_str!("../../migrations/postgres/0006_people.sql")),
     (7, "sign_in", include_str!("../../migrations/postgres/0007_sign_in.sql")),
 ];
@@ -86,6 +110,7 @@ impl PostgresStore {
         session::check(&mut db).await?.map_err(unusable)?;
         // Without time limits: a migration may take a while, and other replicas wait for the one that does it.
         migrator(MIGRATIONS).run_direct(None, &mut db, false).await.map_err(refused)?;
+        fold_descriptions(&mut db).await?;
         let lineage = session::lineage(&mut db).await;
         db.close().await?;
         let options = server.options().clone().options(LIMITS);
@@ -128,6 +153,17 @@ impl PostgresStore {
     }
 }
 
+/// Writes what lists search in for tokens of a schema that did not have it; one replica does, the others wait.
+async fn fold_descriptions(db: &mut PgConnection) -> Result<()> {
+    if !tokens::has_unfolded_descriptions(db).await? {
+        return Ok(());
+    }
+    let mut tx = db.begin().await?;
+    lock(&mut tx).await?;
+    tokens::fold_descriptions(&mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
 /// Waits for the writers of all replicas. The lock goes with the transaction.
 async fn lock(db: &mut PgConnection) -> Result<()> {
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITERS).execute(db).await?;
@@ -141,8 +177,6 @@ struct PostgresTransaction {
     failed: bool,
     _turn: Option<OwnedMutexGuard<()>>,
 }
-
-type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 async fn limited<T>(call: impl Future<Output = Result<T>> + Send) -> Result<T> {
     tokio::time::timeout(CALL, call).await.unwrap_or_else(|_| Err(StoreError::silent()))
@@ -300,8 +334,8 @@ impl Transaction for PostgresTransaction {
         run!(self, tokens::by_digest, digest)
     }
 
-    async fn tokens(&mut self, filter: &TokenFilter) -> Result<Vec<Token>> {
-        run!(self, tokens::list, filter)
+    async fn tokens(&mut self, filter: &TokenFilter) -> Result<TokenPage> {
+        run!(self, token_list::read, filter)
     }
 
     async fn unrevoked_tokens(&mut self, expired_after: i64) -> Result<Vec<Token>> {
@@ -310,6 +344,10 @@ impl Transaction for PostgresTransaction {
 
     async fn unrevoked_tokens_of(&mut self, owner_id: i64) -> Result<Vec<Token>> {
         run!(self, tokens::unrevoked_of, owner_id)
+    }
+
+    async fn unrevoked_tokens_of_chain(&mut self, chain: &str) -> Result<Vec<Token>> {
+        run!(self, tokens::unrevoked_of_chain, chain)
     }
 
     async fn active_tokens_of(&mut self, owner_id: i64, now: i64) -> Result<i64> {
@@ -325,6 +363,10 @@ impl Transaction for PostgresTransaction {
 
     async fn insert_token(&mut self, token: &Token) -> Result<()> {
         run!(self, tokens::insert, token)
+    }
+
+    async fn update_token(&mut self, token: &Token) -> Result<()> {
+        run!(self, tokens::update, token)
     }
 
     async fn revoke_token(&mut self, id: &str, at: i64, by: &str) -> Result<bool> {

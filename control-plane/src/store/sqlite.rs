@@ -1,16 +1,30 @@
 //! The database in one SQLite file.
 
 mod audit;
-mod bound;
 mod census;
 pub mod copy;
+mod dialect;
+#[cfg(test)]
+mod fixture;
 mod fleet;
-mod idempotency;
 mod meta;
 mod sessions;
 mod sign_ins;
-mod tokens;
 mod users;
+
+// One source for both databases: the statements are the same, and the types below are this one's.
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/bound.rs"]
+mod bound;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/idempotency.rs"]
+mod idempotency;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/token_list.rs"]
+mod token_list;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/tokens.rs"]
+mod tokens;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,15 +32,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use gatepass::token::Digest;
-use sqlx::Sqlite;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
+use sqlx::{Sqlite, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::listing::Dialect;
 use super::rows::{one_row, signed, unsigned};
 use super::schema::{Step, migrator, refused};
-use super::{Census, Continuity, Store, StoreError, StoredSettings, TokenFilter, Transaction, Version};
+use super::{
+    Census, Continuity, Store, StoreError, StoredSettings, TokenFilter, TokenPage, Transaction, Version,
+};
 use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Entry, Head};
 use crate::domain::fleet::{Worker, WorkerKey};
@@ -38,6 +55,12 @@ use crate::domain::usage::TokenUse;
 use crate::domain::user::{Identity, User, UserFilter};
 use crate::idempotency::{Key, Known};
 
+type Result<T, E = StoreError> = std::result::Result<T, E>;
+type Db = Sqlite;
+type Connection = SqliteConnection;
+type Row = SqliteRow;
+const DIALECT: &dyn Dialect = &dialect::SqliteDialect;
+
 /// How long a writer waits for a writer in another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTIONS: u32 = 8;
@@ -47,6 +70,7 @@ const MIGRATIONS: &[Step] = &[
     (2, "usage", include_str!("../../migrations/0002_usage.sql")),
     (3, "audit_filters", include_str!("../../migrations/0003_audit_filters.sql")),
     (4, "idempotency", include_str!("../../migrations/0004_idempotency.sql")),
+    (5, "token lists", include_str!("../../migrations/0005_token_lists.sql")),
     (6, "people", include_str!("../../migrations/0006_people.sql")),
     (7, "sign_in", include_str!("../../migrations/0007_sign_in.sql")),
 ];
@@ -76,7 +100,19 @@ impl SqliteStore {
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
         migrator(MIGRATIONS).run(&pool).await.map_err(refused)?;
-        Ok(Self { pool, writers: Arc::default() })
+        let store = Self { pool, writers: Arc::default() };
+        store.fold_descriptions().await?;
+        Ok(store)
+    }
+
+    async fn fold_descriptions(&self) -> Result<(), StoreError> {
+        // Without a look first, every command beside a server would wait for its turn to write.
+        if !tokens::has_unfolded_descriptions(&mut *self.pool.acquire().await?).await? {
+            return Ok(());
+        }
+        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        tokens::fold_descriptions(&mut tx).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Opens a file that nobody else uses, as it is, for reading.
@@ -118,8 +154,6 @@ struct SqliteTransaction {
     inner: sqlx::Transaction<'static, Sqlite>,
     _turn: Option<OwnedMutexGuard<()>>,
 }
-
-type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 #[async_trait]
 impl Transaction for SqliteTransaction {
@@ -265,8 +299,8 @@ impl Transaction for SqliteTransaction {
         tokens::by_digest(&mut self.inner, digest).await
     }
 
-    async fn tokens(&mut self, filter: &TokenFilter) -> Result<Vec<Token>> {
-        tokens::list(&mut self.inner, filter).await
+    async fn tokens(&mut self, filter: &TokenFilter) -> Result<TokenPage> {
+        token_list::read(&mut self.inner, filter).await
     }
 
     async fn unrevoked_tokens(&mut self, expired_after: i64) -> Result<Vec<Token>> {
@@ -275,6 +309,10 @@ impl Transaction for SqliteTransaction {
 
     async fn unrevoked_tokens_of(&mut self, owner_id: i64) -> Result<Vec<Token>> {
         tokens::unrevoked_of(&mut self.inner, owner_id).await
+    }
+
+    async fn unrevoked_tokens_of_chain(&mut self, chain: &str) -> Result<Vec<Token>> {
+        tokens::unrevoked_of_chain(&mut self.inner, chain).await
     }
 
     async fn active_tokens_of(&mut self, owner_id: i64, now: i64) -> Result<i64> {
@@ -290,6 +328,10 @@ impl Transaction for SqliteTransaction {
 
     async fn insert_token(&mut self, token: &Token) -> Result<()> {
         tokens::insert(&mut self.inner, token).await
+    }
+
+    async fn update_token(&mut self, token: &Token) -> Result<()> {
+        tokens::update(&mut self.inner, token).await
     }
 
     async fn revoke_token(&mut self, id: &str, at: i64, by: &str) -> Result<bool> {

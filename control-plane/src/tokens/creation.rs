@@ -4,7 +4,7 @@ use gatepass::token::PlainToken;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{TokenRecord, TokenView, target};
+use super::{TokenRecord, TokenView, refuse_too_many, target};
 use crate::callers::Caller;
 use crate::change::{Change, Committed};
 use crate::context::Context;
@@ -75,15 +75,7 @@ pub async fn create(context: &Context, caller: &Caller, wish: NewToken) -> Resul
     let asked =
         validity::Request { valid_for: wish.valid_for.as_deref(), expires_at: wish.expires_at.as_deref() };
     let expires_at = validity::expiry(asked, settings.max_validity, settings.custom_validity, change.now)?;
-    let active = change.tx.active_tokens_of(owner.id, change.at()).await?;
-    if active >= i64::from(settings.max_tokens_per_user) {
-        let limit = settings.max_tokens_per_user;
-        let problem = format!(
-            "{} has {active} active tokens, and max_tokens_per_user is {limit}: revoke one first",
-            owner.name
-        );
-        return Err(Error::Conflict { code: "too_many_tokens", problem });
-    }
+    refuse_too_many(&mut change, owner.id, &owner.name).await?;
     let draft = Draft {
         description: wish.description,
         expires_at,
@@ -117,24 +109,38 @@ struct Limits {
     allowed_ips: IpList,
 }
 
-/// What a token makes for its own owner never has a wider scope or IP list than it has itself, nor has what it makes to
-/// manage, for whomever: with that one the way back to its own owner would be open.
+/// A token that binds hands its scope and its list down where none is asked for.
 fn limits(caller: &Caller, owner: &User, wish: &NewToken) -> Result<Limits, Denial> {
-    let (scope, allowed_ips) = (wish.scope.clone(), wish.allowed_ips.clone());
-    let bound = caller.token().filter(|_| owner.id == caller.user.id || wish.control_plane);
-    let Some(own) = bound else {
-        return Ok(Limits { scope, allowed_ips: allowed_ips.unwrap_or_default() });
-    };
-    let scope = scope.or_else(|| own.scope.clone());
+    let (mut scope, mut allowed_ips) = (wish.scope.clone(), wish.allowed_ips.clone());
+    if let Some(own) = binding(caller, owner.id, wish.control_plane) {
+        scope = scope.or_else(|| own.scope.clone());
+        allowed_ips = allowed_ips.or_else(|| Some(own.allowed_ips.clone()));
+    }
+    let allowed_ips = allowed_ips.unwrap_or_default();
+    within_own(caller, owner.id, wish.control_plane, scope.as_deref(), &allowed_ips)?;
+    Ok(Limits { scope, allowed_ips })
+}
+
+/// The token that binds what is made with it. What a token makes for its own owner never has a wider scope or IP list than
+/// it has itself, nor has what it makes to manage, for whomever: with that one the way back to its own owner would be open.
+fn binding(caller: &Caller, owner_id: i64, control_plane: bool) -> Option<&Token> {
+    caller.token().filter(|_| owner_id == caller.user.id || control_plane)
+}
+
+/// Whether the token in use may make one with this scope and these addresses.
+pub(super) fn within_own(
+    caller: &Caller,
+    owner_id: i64,
+    control_plane: bool,
+    scope: Option<&str>,
+    allowed_ips: &IpList,
+) -> Result<(), Denial> {
+    let Some(own) = binding(caller, owner_id, control_plane) else { return Ok(()) };
     // Two scopes are not compared rule by rule: only the same one is known not to be wider.
-    if own.scope.is_some() && scope != own.scope {
+    if own.scope.is_some() && scope != own.scope.as_deref() {
         return Err(Denial::ScopeWider);
     }
-    let allowed_ips = allowed_ips.unwrap_or_else(|| own.allowed_ips.clone());
-    if !own.allowed_ips.covers(&allowed_ips) {
-        return Err(Denial::IpsWider);
-    }
-    Ok(Limits { scope, allowed_ips })
+    if own.allowed_ips.covers(allowed_ips) { Ok(()) } else { Err(Denial::IpsWider) }
 }
 
 fn check_wish(wish: &NewToken, limits: &Limits, settings: &Settings) -> Result<(), Error> {
@@ -165,12 +171,30 @@ pub(crate) struct Draft {
     pub(crate) control_plane: bool,
 }
 
+/// Where a token comes from, if from another one.
+#[derive(Default)]
+pub(super) struct Lineage {
+    pub(super) chain: Option<String>,
+    pub(super) predecessor: Option<String>,
+}
+
 /// Adds a token to a change, with its audit entry.
 pub(crate) async fn insert(
     context: &Context,
     change: &mut Change<'_>,
     owner: &User,
     draft: Draft,
+) -> Result<(PlainToken, Token), Error> {
+    insert_successor(context, change, owner, draft, Lineage::default()).await
+}
+
+/// Adds a token that may succeed another one.
+pub(super) async fn insert_successor(
+    context: &Context,
+    change: &mut Change<'_>,
+    owner: &User,
+    draft: Draft,
+    lineage: Lineage,
 ) -> Result<(PlainToken, Token), Error> {
     let prefix = change.settings.settings.prefixes().into_iter().next().unwrap_or_default();
     let secret = PlainToken::generate(&prefix, |buffer| context.random.fill(buffer))?;
@@ -190,6 +214,10 @@ pub(crate) async fn insert(
         prefix: prefix.as_str().to_owned(),
         hint: secret.hint().to_owned(),
         control_plane: draft.control_plane,
+        disabled: None,
+        chain: lineage.chain,
+        predecessor: lineage.predecessor,
+        successor: None,
         revoked_at: None,
         revoked_by: None,
         last_used: None,

@@ -53,6 +53,17 @@ pub(crate) struct TokenRecord {
     /// The last characters of the secret.
     hint: String,
     #[schema(value_type = Option<schema::Time>, required)]
+    disabled_at: Option<String>,
+    /// Who disabled it; whom its owner cannot overrule, if it was somebody else.
+    #[schema(value_type = Option<schema::UserName>, required)]
+    disabled_by: Option<String>,
+    /// The token that this one replaced, by rotation.
+    #[schema(value_type = Option<schema::TokenId>, required)]
+    predecessor: Option<String>,
+    /// The token that replaced this one, by rotation.
+    #[schema(value_type = Option<schema::TokenId>, required)]
+    successor: Option<String>,
+    #[schema(value_type = Option<schema::Time>, required)]
     revoked_at: Option<String>,
     #[schema(value_type = Option<schema::UserName>, required)]
     revoked_by: Option<String>,
@@ -101,6 +112,10 @@ impl TokenRecord {
             control_plane: token.control_plane,
             state: token.state(now),
             hint: token.hint.clone(),
+            disabled_at: token.disabled.as_ref().map(|disabled| rfc3339(disabled.at)),
+            disabled_by: token.disabled.as_ref().map(|disabled| disabled.by.clone()),
+            predecessor: token.predecessor.clone(),
+            successor: token.successor.clone(),
             revoked_at: token.revoked_at.map(rfc3339),
             revoked_by: token.revoked_by.clone(),
         }

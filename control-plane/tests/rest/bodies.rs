@@ -18,6 +18,8 @@ async fn a_body_is_a_json_object() {
         (Method::POST, "/tokens"),
         (Method::POST, "/users"),
         (Method::PATCH, "/users/admin"),
+        (Method::PATCH, "/tokens/01NOSUCH"),
+        (Method::POST, "/tokens/01NOSUCH/rotate"),
         (Method::PATCH, "/settings"),
     ];
     for (method, path) in routes {
@@ -84,8 +86,8 @@ async fn what_would_be_right_is_said_in_the_words_of_json() {
         (&get, "/users?limit=", "", "limit", "must be 1 to 200"),
         (&get, "/audit?limit=99999999999999999999", "", "limit", "must be 1 to 200"),
         (&get, "/audit?limit=1&limit=2", "", "limit", "is given twice"),
-        (&get, "/tokens?state=x", "", "state", "must be one of `active`, `expired`, `revoked`"),
-        (&get, "/tokens?colour=x", "", "colour", "is unknown; known: `user`, `state`, `limit`, `cursor`"),
+        (&get, "/tokens?state=x", "", "state", "must be one of `active`, `disabled`, `expired`, `revoked`"),
+        (&get, "/users?colour=x", "", "colour", "is unknown; known: `limit` or `cursor`"),
     ] {
         let reply = send(&gate, method, path, body).await;
         reply.wrong(field);

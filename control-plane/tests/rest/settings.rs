@@ -110,10 +110,10 @@ async fn a_scope_in_use_stays() {
     let before = gate.state().await;
     let reply = gate.patch("/settings", &gate.admin, without.clone()).await;
     let detail = reply.refused(409, "scope_in_use").json()["detail"].clone();
-    assert_eq!(detail, "2 active tokens have the scope ci: revoke them first, or keep the scope");
+    assert_eq!(detail, "2 active or disabled tokens have the scope ci: revoke them first, or keep the scope");
     gate.delete(&format!("/tokens/{}", id(&other)), &gate.admin).await.ok(204);
     let reply = gate.patch("/settings", &gate.admin, json!({"scopes": null})).await;
-    assert!(reply.refused(409, "scope_in_use").text.contains("1 active token has"), "{reply:?}");
+    assert!(reply.refused(409, "scope_in_use").text.contains("1 active or disabled token has"), "{reply:?}");
     assert_eq!(gate.get("/settings", &gate.admin).await.json(), before.1);
     gate.patch("/settings", &gate.admin, json!({"scopes": {"read_only": null}})).await.wrong("scopes");
     gate.settings(json!({"scopes": {"spare": null}})).await;

@@ -99,9 +99,9 @@ async fn more_tokens_than_a_page_are_cut_all() {
         gate.token(&gate.admin, json!({"description": "x", "user": "fred", "valid_for": "P2Y"})).await;
     gate.sql(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
-         INSERT INTO tokens (id, sha256, user_id, creator, description, created_at, expires_at, scope, allowed_ips,
-                             prefix, hint, control_plane, revoked_at, revoked_by)
-         SELECT printf('00%08d', i), randomblob(32), user_id, creator, description, created_at, expires_at, scope,
+         INSERT INTO tokens (id, sha256, user_id, creator, description, description_key, created_at, expires_at, scope,
+                             allowed_ips, prefix, hint, control_plane, revoked_at, revoked_by)
+         SELECT printf('00%08d', i), randomblob(32), user_id, creator, description, description_key, created_at, expires_at, scope,
                 allowed_ips, prefix, hint, control_plane, revoked_at, revoked_by
          FROM tokens, n WHERE description = 'x'",
     )

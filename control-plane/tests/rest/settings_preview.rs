@@ -132,7 +132,7 @@ async fn it_says_whom_an_ip_list_leaves_outside() {
     assert_eq!(inside["your_address"], json!({"ip": "10.9.0.1", "refused_by": null}));
     assert_eq!(inside["tokens_used_from_outside"], nobody());
 
-    gate.sql("INSERT INTO token_uses SELECT id, created_at, '198.51.100.1', NULL FROM tokens").await;
+    gate.sql("UPDATE token_uses SET used_at = 1795338000, ip = '198.51.100.1'").await;
     let used = preview(&gate, list).await;
     assert_eq!(used["tokens_used_from_outside"]["by_user"], json!([{"user": "admin", "tokens": 1}]));
 }
@@ -149,8 +149,8 @@ async fn it_says_what_becomes_of_passwords_scopes_and_paths() {
     assert_eq!(said["scopes_removed"], json!(["ci", "spare"]));
     let refusals = json!([
         {"code": "scope_in_use", "tokens": 1,
-         "detail": "1 active token has the scope ci: revoke them first, or keep the scope"},
-        {"code": "prefix_in_use", "tokens": 2, "detail": "2 active tokens begin with gp_: keep it in \
+         "detail": "1 active or disabled token has the scope ci: revoke them first, or keep the scope"},
+        {"code": "prefix_in_use", "tokens": 2, "detail": "2 active or disabled tokens begin with gp_: keep it in \
          token_prefixes, behind the new one, or revoke them first"},
     ]);
     assert_eq!(said["refusals"], refusals);

@@ -6,7 +6,7 @@ use gatepass_control_plane::domain::audit::{Action, AuditKey, Draft, Head, chain
 use gatepass_control_plane::domain::fleet::{Enforced, Worker, WorkerKey};
 use gatepass_control_plane::domain::groups::Groups;
 use gatepass_control_plane::domain::settings::Settings;
-use gatepass_control_plane::domain::token::Token;
+use gatepass_control_plane::domain::token::{Disabled, Token};
 use gatepass_control_plane::domain::usage::{LastUse, TokenUse};
 use gatepass_control_plane::domain::user::{Role, User, UserFilter, name_key};
 use gatepass_control_plane::store::sqlite::SqliteStore;
@@ -14,7 +14,7 @@ use gatepass_control_plane::store::{Store, StoreError, TokenFilter, Transaction,
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::{changes, people};
+use crate::{changes, people, token_lists};
 
 #[tokio::test]
 async fn sqlite_keeps_the_contract() {
@@ -57,6 +57,7 @@ pub async fn contract(store: &dyn Store) {
     users(store).await;
     tokens(store).await;
     uses_only_move_forward(store).await;
+    token_lists::contract(store).await;
     workers(store).await;
     everything_is_counted(store).await;
     audit(store).await;
@@ -200,6 +201,10 @@ fn token(number: u8, owner: &User, expires_at: Option<i64>) -> Token {
         prefix: "gp_".to_owned(),
         hint: "abcd".to_owned(),
         control_plane: number == 2,
+        disabled: None,
+        chain: None,
+        predecessor: None,
+        successor: None,
         revoked_at: None,
         revoked_by: None,
         last_used: None,
@@ -236,12 +241,6 @@ async fn tokens(store: &dyn Store) {
     assert_eq!(tx.token("02").await.unwrap().unwrap().revoked_by.as_deref(), Some("zoe"));
     assert_eq!(ids(tx.unrevoked_tokens(0).await.unwrap()), ["01", "03"]);
     assert_eq!(ids(tx.unrevoked_tokens_of(fred.id).await.unwrap()), ["01"]);
-    let page = TokenFilter { now: 50, limit: 2, ..TokenFilter::default() };
-    assert_eq!(ids(tx.tokens(&page).await.unwrap()), ["03", "02"]);
-    let next = TokenFilter { before: Some("02".to_owned()), ..page.clone() };
-    assert_eq!(ids(tx.tokens(&next).await.unwrap()), ["01"]);
-    let freds = TokenFilter { owner_id: Some(fred.id), ..page };
-    assert_eq!(ids(tx.tokens(&freds).await.unwrap()), ["02", "01"]);
     tx.commit().await.unwrap();
     let twice = Token { id: "09".to_owned(), ..all[0].clone() };
     refused(store, async |tx| tx.insert_token(&twice).await, "digests are unique").await;
@@ -249,6 +248,35 @@ async fn tokens(store: &dyn Store) {
     refused(store, async |tx| tx.insert_token(&same_id).await, "ids are unique").await;
     let nobodys = Token { id: "09".to_owned(), owner_id: -1, ..same_id };
     refused(store, async |tx| tx.insert_token(&nobodys).await, "owners exist").await;
+    what_may_change_of_a_token(store, &all[0]).await;
+}
+
+async fn what_may_change_of_a_token(store: &dyn Store, old: &Token) {
+    let mut tx = store.write().await.unwrap();
+    let new = Token {
+        description: "Straße".to_owned(),
+        expires_at: Some(90),
+        scope: Some("ci".to_owned()),
+        allowed_ips: serde_json::from_str::<IpList>(r#"["10.1.0.0/16"]"#).unwrap(),
+        control_plane: true,
+        disabled: Some(Disabled { at: 60, by: "zoe".to_owned() }),
+        chain: Some("01".to_owned()),
+        successor: Some("07".to_owned()),
+        ..old.clone()
+    };
+    tx.update_token(&new).await.unwrap();
+    assert_eq!(tx.token("01").await.unwrap(), Some(new.clone()));
+    assert_eq!(tx.active_tokens_of(old.owner_id, 60).await.unwrap(), 0, "a disabled token is not active");
+    assert_eq!(tx.scopes_in_use(60).await.unwrap(), ["ci"], "but keeps its scope");
+    assert_eq!(tx.prefixes_in_use(60).await.unwrap(), ["gp_"]);
+    assert_eq!(tx.unrevoked_tokens_of_chain("01").await.unwrap(), [new]);
+    assert!(tx.unrevoked_tokens_of_chain("02").await.unwrap().is_empty());
+    let revoked = tx.token("02").await.unwrap().unwrap();
+    drop(tx);
+    assert_eq!(store.read().await.unwrap().token("01").await.unwrap().as_ref(), Some(old));
+    refused(store, async |tx| tx.update_token(&revoked).await, "what is revoked does not change").await;
+    let unknown = Token { id: "08".to_owned(), ..old.clone() };
+    refused(store, async |tx| tx.update_token(&unknown).await, "what is not there does not change").await;
 }
 
 fn used(id: &str, at: i64, ip: Option<&str>, user_agent: Option<&str>) -> TokenUse {
@@ -276,7 +304,7 @@ async fn uses_only_move_forward(store: &dyn Store) {
     let with_others = [first.clone(), later.clone(), used("01", 51, Some("10.0.0.3"), None)];
     assert_eq!(tx.record_uses(&with_others).await.unwrap(), 3, "several uses of one token");
     let of_fred = TokenFilter { now: 50, limit: 9, ..TokenFilter::default() };
-    let listed = tx.tokens(&of_fred).await.unwrap();
+    let listed = tx.tokens(&of_fred).await.unwrap().tokens;
     let shown: Vec<_> =
         listed.iter().map(|token| token.last_used.as_ref().map(|last| (last.at, last.ip))).collect();
     assert_eq!(shown, [None, Some((50, None)), Some((51, later.last.ip))]);

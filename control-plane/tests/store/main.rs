@@ -8,3 +8,4 @@ mod postgres;
 #[allow(dead_code, reason = "each of the binaries that share it uses a part")]
 #[path = "../support/postgres.rs"]
 mod server;
+mod token_lists;

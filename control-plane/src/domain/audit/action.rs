@@ -33,6 +33,8 @@ actions! {
     TokenCreated => "token.created",
     /// A token was changed.
     TokenUpdated => "token.updated",
+    /// A token was replaced by another.
+    TokenRotated => "token.rotated",
     /// A token was ended.
     TokenRevoked => "token.revoked",
     /// Settings were changed.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::token::Disabled;
 use crate::domain::usage::LastUse;
 use crate::domain::user::Role;
 use crate::domain::validity::Validity;
@@ -25,6 +26,10 @@ fn token() -> Token {
         prefix: "gp_".to_owned(),
         hint: "abcd".to_owned(),
         control_plane: false,
+        disabled: None,
+        chain: None,
+        predecessor: None,
+        successor: None,
         revoked_at: None,
         revoked_by: None,
         last_used: None,
@@ -62,6 +67,8 @@ fn a_bound_cuts_what_lives_longer_and_ends_what_is_older() {
     }
     let revoked = Token { revoked_at: Some(NOW - 1), ..token() };
     assert_eq!(effect(&any, &bound(Validity::SixMonths), &revoked), Effect::default());
+    let disabled = Token { disabled: Some(Disabled { at: NOW - 1, by: "mary".to_owned() }), ..token() };
+    assert!(effect(&any, &bound(Validity::SixMonths), &disabled).cut_to.is_some(), "it can be enabled again");
     let inactive = Token { owner_active: false, ..token() };
     assert!(
         effect(&any, &bound(Validity::SixMonths), &inactive).cut_to.is_some(),

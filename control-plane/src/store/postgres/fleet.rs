@@ -17,13 +17,13 @@ pub(super) async fn record_uses(db: &mut PgConnection, uses: &[TokenUse]) -> Res
     let known = "SELECT count(*) FROM unnest($1::text[]) u (id) JOIN tokens t ON t.id = u.id";
     let known = sqlx::query_scalar(known).bind(&ids).fetch_one(&mut *db).await?;
     // One statement cannot write a row twice: of several uses of one token the latest, and of those the first.
-    let write = "INSERT INTO token_uses (token_id, used_at, ip, user_agent)
-                 SELECT DISTINCT ON (t.id) t.id, u.at, u.ip, u.user_agent
+    let write = "INSERT INTO token_uses (number, used_at, ip, user_agent)
+                 SELECT DISTINCT ON (t.number) t.number, u.at, u.ip, u.user_agent
                  FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[])
                       WITH ORDINALITY u (id, at, ip, user_agent, place)
                  JOIN tokens t ON t.id = u.id
-                 ORDER BY t.id, u.at DESC, u.place
-                 ON CONFLICT (token_id) DO UPDATE
+                 ORDER BY t.number, u.at DESC, u.place
+                 ON CONFLICT (number) DO UPDATE
                  SET used_at = excluded.used_at, ip = excluded.ip, user_agent = excluded.user_agent
                  WHERE excluded.used_at > token_uses.used_at";
     sqlx::query(write).bind(ids).bind(at).bind(ips).bind(agents).execute(db).await?;

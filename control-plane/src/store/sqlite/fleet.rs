@@ -22,10 +22,10 @@ pub(super) async fn record_uses(db: &mut SqliteConnection, uses: &[TokenUse]) ->
     let known = "SELECT count(*) FROM json_each(?) u CROSS JOIN tokens t ON t.id = u.value ->> 'id'";
     let known = sqlx::query_scalar(known).bind(&list).fetch_one(&mut *db).await?;
     // CROSS JOIN: the list first, then one look-up for each, never the other way around.
-    let write = "INSERT INTO token_uses (token_id, used_at, ip, user_agent)
-                 SELECT t.id, u.value ->> 'at', u.value ->> 'ip', u.value ->> 'user_agent'
+    let write = "INSERT INTO token_uses (number, used_at, ip, user_agent)
+                 SELECT t.number, u.value ->> 'at', u.value ->> 'ip', u.value ->> 'user_agent'
                  FROM json_each(?) u CROSS JOIN tokens t ON t.id = u.value ->> 'id' WHERE true
-                 ON CONFLICT (token_id) DO UPDATE
+                 ON CONFLICT (number) DO UPDATE
                  SET used_at = excluded.used_at, ip = excluded.ip, user_agent = excluded.user_agent
                  WHERE excluded.used_at > token_uses.used_at";
     sqlx::query(write).bind(&list).execute(db).await?;

@@ -1,10 +1,8 @@
 //! What a change of settings asks of the table of tokens, and does to it.
 
-use sqlx::PgConnection;
+use super::{Connection, Result, unsigned};
 
-use super::{Result, unsigned};
-
-pub(super) async fn active_of_scope(db: &mut PgConnection, scope: &str, now: i64) -> Result<u64> {
+pub(super) async fn active_of_scope(db: &mut Connection, scope: &str, now: i64) -> Result<u64> {
     let count = sqlx::query_scalar(
         "SELECT count(*) FROM tokens
          WHERE scope = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)",
@@ -12,7 +10,7 @@ pub(super) async fn active_of_scope(db: &mut PgConnection, scope: &str, now: i64
     unsigned(count.bind(scope).bind(now).fetch_one(db).await?)
 }
 
-pub(super) async fn active_of_prefix(db: &mut PgConnection, prefix: &str, now: i64) -> Result<u64> {
+pub(super) async fn active_of_prefix(db: &mut Connection, prefix: &str, now: i64) -> Result<u64> {
     let count = sqlx::query_scalar(
         "SELECT count(*) FROM tokens
          WHERE prefix = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)",
@@ -20,7 +18,7 @@ pub(super) async fn active_of_prefix(db: &mut PgConnection, prefix: &str, now: i
     unsigned(count.bind(prefix).bind(now).fetch_one(db).await?)
 }
 
-pub(super) async fn shorten(db: &mut PgConnection, id: &str, expires_at: i64) -> Result<bool> {
+pub(super) async fn shorten(db: &mut Connection, id: &str, expires_at: i64) -> Result<bool> {
     let sql = "UPDATE tokens SET expires_at = $1
                WHERE id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)";
     let done = sqlx::query(sql).bind(expires_at).bind(id).execute(db).await?;

@@ -1,0 +1,28 @@
+//! How PostgreSQL writes the statements of lists.
+
+use crate::store::listing::{Arg, Dialect, trigrams};
+
+/// PostgreSQL chooses indexes by its statistics, and cannot be told which.
+pub(super) struct PostgresDialect;
+
+impl Dialect for PostgresDialect {
+    fn join(&self) -> &'static str {
+        "JOIN"
+    }
+
+    fn indexed_by(&self, _: &str) -> String {
+        String::new()
+    }
+
+    fn holds(&self, key: &str, part: &str) -> String {
+        format!("strpos({key}, {part}) > 0")
+    }
+
+    fn candidates(&self, text: &str) -> Option<(&'static str, Arg)> {
+        // Descriptions have no control characters.
+        let joined = trigrams(text).join("\u{1f}");
+        let sql = "SELECT number FROM tokens
+                   WHERE gatepass_trigrams(description_key) @> string_to_array({}, chr(31))";
+        (!joined.is_empty()).then_some((sql, Arg::Text(joined)))
+    }
+}
