@@ -134,6 +134,7 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        refuse_nul(parts.uri.query().unwrap_or_default())?;
         let query = axum::extract::Query::<T>::try_from_uri(&parts.uri);
         query.map(|query| Self(query.0)).map_err(|rejection| query_problem(&rejection.body_text()))
     }
@@ -145,6 +146,14 @@ fn query_problem(text: &str) -> Problem {
     Error::from(Malformed::new(field, &text)).into()
 }
 
+/// Nothing that is kept holds a NUL, and PostgreSQL takes none to look for.
+fn refuse_nul(encoded: &str) -> Result<(), Problem> {
+    if !encoded.contains("%00") {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::BAD_REQUEST, "invalid", "the address holds a NUL character"))
+}
+
 /// The one parameter of a path.
 pub(super) struct Name(pub(super) String);
 
@@ -152,6 +161,7 @@ impl FromRequestParts<Api> for Name {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        refuse_nul(parts.uri.path())?;
         let path = Path::<String>::from_request_parts(parts, api).await;
         let bad =
             |_| Problem::new(StatusCode::BAD_REQUEST, "invalid", "the path holds escapes that are no UTF-8");

@@ -142,6 +142,11 @@ impl SortBy {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Created, Self::LastUsed, Self::Expires, Self::User, Self::Description];
 
+    /// Whether its keys are texts; times if not.
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::User | Self::Description)
+    }
+
     /// The name that a query gives it.
     pub fn name(self) -> &'static str {
         match self {

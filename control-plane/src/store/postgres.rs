@@ -222,6 +222,10 @@ impl Transaction for PostgresTransaction {
     }
 
     async fn user(&mut self, name: &str) -> Result<Option<User>> {
+        if name.contains('\0') {
+            // Nobody's, and PostgreSQL takes none.
+            return Ok(None);
+        }
         let found = run!(self, users::by_key, &crate::domain::user::name_key(name))?;
         Ok(found.filter(|user| user.name == name))
     }

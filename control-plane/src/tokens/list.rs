@@ -112,7 +112,8 @@ pub async fn list(context: &Context, caller: &Caller, wish: ListWish) -> Result<
     wish.check()?;
     let now = context.clock.now().as_second();
     let fingerprint = cursor::fingerprint(&wish);
-    let cursor = wish.cursor.as_deref().map(|text| Cursor::read(text, &fingerprint)).transpose()?;
+    let cursor =
+        wish.cursor.as_deref().map(|text| Cursor::read(text, &fingerprint, wish.order().by)).transpose()?;
     // Spans of time are those of the first page: a list does not move while it is read.
     let at = cursor.as_ref().map_or(now, |cursor| cursor.at);
     let mut tx = context.store.read().await?;

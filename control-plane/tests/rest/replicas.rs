@@ -50,6 +50,37 @@ fn write_key(path: &Path, key: &[u8]) {
 }
 
 #[tokio::test]
+async fn a_token_that_one_replica_made_is_found_disabled_and_rotated_by_another() {
+    let shared = Shared::new().await;
+    let first = shared.replica().await;
+    let second = shared.replica().await;
+    let made = first.token(&first.admin, json!({"description": "Nightly Straße"})).await;
+    let path = format!("/tokens/{}", id(&made));
+    let found = second.get("/tokens?description=STRASSE&state=active", &first.admin).await.ok(200);
+    assert_eq!(found["items"][0]["id"], id(&made));
+    second.patch(&path, &first.admin, json!({"enabled": false})).await.ok(200);
+    first.get("/whoami", &secret(&made)).await.refused(401, "token_disabled");
+    assert_eq!(second.delivered_token(&id(&made)).unwrap()["refuse"], "token_disabled");
+    second.patch(&path, &first.admin, json!({"enabled": true})).await.ok(200);
+    let new = second.post(&format!("{path}/rotate"), &first.admin, json!({"grace": "PT1H"})).await.ok(201);
+    first.get("/whoami", &secret(&made)).await.ok(200);
+    first.delete(&path, &first.admin).await.ok(204);
+    second.get("/whoami", &secret(&new)).await.refused(401, "credentials_unknown");
+}
+
+#[tokio::test]
+async fn what_postgres_takes_no_text_of_is_wrong_and_no_failure() {
+    let shared = Shared::new().await;
+    let gate = shared.replica().await;
+    for path in ["/users/a%00", "/tokens/%00", "/tokens?creator=%00", "/audit?actor=%00"] {
+        gate.get(path, &gate.admin).await.refused(400, "invalid");
+    }
+    gate.post("/tokens", &gate.admin, json!({"description": "x", "user": "a\u{0}"})).await.wrong("user");
+    gate.post("/tokens", &gate.admin, json!({"description": "x", "scope": "a\u{0}"})).await.wrong("scope");
+    gate.get("/whoami", &gate.admin).await.ok(200);
+}
+
+#[tokio::test]
 async fn a_second_replica_begins_no_epoch_and_delivers_the_same() {
     let shared = Shared::new().await;
     let first = shared.replica().await;

@@ -166,13 +166,17 @@ async fn who_may_rotate_which_tokens() {
     let wilma = gate.person("wilma", "user").await;
     let mary = gate.person("mary", "token_manager").await;
     let weak = secret(&gate.token(&fred, json!({"description": "weak"})).await);
+    let weak_managers = secret(&gate.token(&mary, json!({"description": "weak"})).await);
+    let weak_admins = secret(&gate.token(&gate.admin, json!({"description": "weak"})).await);
     let freds = gate.token(&fred, json!({"description": "x"})).await;
     let admins = gate.token(&gate.admin, json!({"description": "x"})).await;
     let managing = json!({"user": "fred", "description": "x", "control_plane": true});
     let managing = gate.token(&gate.admin, managing).await;
     let before = gate.state().await;
     rotate(&gate, &freds, &wilma, json!({})).await.refused(404, "not_found");
-    rotate(&gate, &freds, &weak, json!({})).await.refused(403, "control_plane_required");
+    for weak in [&weak, &weak_managers, &weak_admins] {
+        rotate(&gate, &freds, weak, json!({})).await.refused(403, "control_plane_required");
+    }
     rotate(&gate, &freds, "", json!({})).await.refused(401, "credentials_missing");
     rotate(&gate, &admins, &mary, json!({})).await.refused(404, "not_found");
     for by in [&fred, &mary, &secret(&managing)] {
@@ -220,4 +224,21 @@ async fn a_rotation_needs_no_body() {
     };
     bare(Body::from("{}")).await.refused(415, "unsupported_media_type");
     bare(Body::empty()).await.ok(201);
+}
+
+#[tokio::test]
+async fn with_an_idempotency_key_a_token_is_rotated_once_and_its_secret_shown_once() {
+    let gate = Gate::start().await;
+    let old = gate.token(&gate.admin, json!({"description": "x"})).await;
+    let ask = async || {
+        let request = Request::builder().method(Method::POST).uri(format!("/api/v1{}/rotate", path(&old)));
+        let request = request.header("host", "localhost").header("idempotency-key", "\"once\"");
+        let request = request.header("authorization", format!("Bearer {}", gate.admin));
+        gate.send(request.body(Body::empty()).unwrap()).await
+    };
+    let new = ask().await.ok(201);
+    let before = gate.state().await;
+    let again = ask().await.ok(201);
+    assert_eq!((&again["id"], &again["token"]), (&new["id"], &json!(null)));
+    assert_eq!(gate.state().await, before);
 }

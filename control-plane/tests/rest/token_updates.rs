@@ -86,14 +86,16 @@ async fn who_may_change_which_tokens() {
     let wilma = gate.person("wilma", "user").await;
     let mary = gate.person("mary", "token_manager").await;
     let weak = secret(&gate.token(&fred, json!({"description": "weak"})).await);
+    let weak_managers = secret(&gate.token(&mary, json!({"description": "weak"})).await);
     let weak_admins = secret(&gate.token(&gate.admin, json!({"description": "weak"})).await);
     let freds = gate.token(&fred, json!({"description": "x"})).await;
     let admins = gate.token(&gate.admin, json!({"description": "x"})).await;
     let before = gate.state().await;
     for patch in [json!({"enabled": false}), json!({"description": "y"}), json!({})] {
         gate.patch(&path(&freds), &wilma, patch.clone()).await.refused(404, "not_found");
-        gate.patch(&path(&freds), &weak, patch.clone()).await.refused(403, "control_plane_required");
-        gate.patch(&path(&freds), &weak_admins, patch.clone()).await.refused(403, "control_plane_required");
+        for weak in [&weak, &weak_managers, &weak_admins] {
+            gate.patch(&path(&freds), weak, patch.clone()).await.refused(403, "control_plane_required");
+        }
         gate.patch(&path(&admins), &mary, patch.clone()).await.refused(404, "not_found");
         gate.patch("/tokens/01NOSUCH", &gate.admin, patch.clone()).await.refused(404, "not_found");
         gate.patch(&path(&freds), "", patch).await.refused(401, "credentials_missing");

@@ -137,6 +137,7 @@ async fn users(store: &dyn Store) {
         assert_eq!(tx.user(name).await.unwrap(), Some(User { id, ..user(name, role) }));
     }
     assert_eq!(tx.user("fred").await.unwrap(), None, "exactly this name");
+    assert_eq!(tx.user("Fred\0").await.unwrap(), None);
     assert_eq!(tx.user_by_key("fred").await.unwrap().unwrap().name, "Fred");
     let names = |users: Vec<User>| users.into_iter().map(|user| user.name).collect::<Vec<_>>();
     let all = UserFilter::default();

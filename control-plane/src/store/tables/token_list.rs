@@ -58,9 +58,10 @@ fn query(statement: Statement<'_>) -> Query<'static, Db, <Db as Database>::Argum
 }
 
 fn position(row: &Row, by: SortBy) -> Result<Position> {
-    let key = match by {
-        SortBy::User | SortBy::Description => SortKey::Text(row.try_get("list_key")?),
-        SortBy::Created | SortBy::LastUsed | SortBy::Expires => SortKey::Number(row.try_get("list_key")?),
+    let key = if by.is_text() {
+        SortKey::Text(row.try_get("list_key")?)
+    } else {
+        SortKey::Number(row.try_get("list_key")?)
     };
     Ok(Position { key, created_at: row.try_get("created_at")?, number: row.try_get("list_number")? })
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::ListWish;
+use crate::domain::listing::SortBy;
 use crate::error::Error;
 use crate::store::{Position, SortKey};
 
@@ -30,14 +31,15 @@ struct Wire {
 }
 
 impl Cursor {
-    /// Reads one that was written for the list of this fingerprint.
-    pub(super) fn read(text: &str, fingerprint: &str) -> Result<Self, Error> {
+    /// Reads one that was written for the list of this fingerprint, in the order of `by`. It may come from anybody.
+    pub(super) fn read(text: &str, fingerprint: &str, by: SortBy) -> Result<Self, Error> {
         let foreign =
             || Error::invalid("cursor", "is not the next_cursor of a page of this filter and order");
         let wire: Wire = serde_json::from_str(text).map_err(|_| foreign())?;
         let key = match (wire.time, wire.text) {
-            (Some(time), None) => SortKey::Number(time),
-            (None, Some(text)) => SortKey::Text(text),
+            (Some(time), None) if !by.is_text() => SortKey::Number(time),
+            // PostgreSQL takes no NUL.
+            (None, Some(text)) if by.is_text() && !text.contains('\0') => SortKey::Text(text),
             _ => return Err(foreign()),
         };
         // Beyond these, no preset could be reckoned from it.
