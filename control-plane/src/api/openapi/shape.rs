@@ -22,6 +22,12 @@ pub(super) fn tidy(document: &mut Value) {
         {
             value["schema"] = given;
         }
+        // Nor is there of a body that may be left out.
+        if let Some(body) = value.pointer_mut("/requestBody/content/application~1json/schema")
+            && let Some(given) = body.pointer("/oneOf/0").cloned()
+        {
+            *body = given;
+        }
     });
     name_items(document);
     drop_unnamed(document);
