@@ -169,6 +169,7 @@ pub fn context_of(store: Arc<dyn Store>, folder: DataFolder, audit_key: AuditKey
         sign_ins: Arc::default(),
         report: None,
         metrics: Arc::default(),
+        newest: Arc::default(),
         delivery: None,
     }
 }

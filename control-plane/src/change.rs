@@ -14,7 +14,6 @@ use crate::domain::settings::Settings;
 use crate::domain::user::system_actor;
 use crate::epoch;
 use crate::error::Error;
-use crate::snapshot::Snapshot;
 use crate::store::{StoreError, StoredSettings, Transaction, Version};
 
 /// How long an answer waits for the change to be delivered. The change is durable by then; delivery goes on trying.
@@ -179,13 +178,17 @@ impl<'a> Change<'a> {
             epoch::keep_in(&mut self, random.as_ref()).await?;
         }
         self.write_entries().await?;
+        let mut snapshot = None;
         if self.filter_sees_it {
             self.tx.raise_revision().await?;
             let report = self.context.report.as_ref();
-            Snapshot::build(self.tx.as_mut(), report, self.now).await?.check().await?;
+            snapshot = Some(self.context.newest.of(self.tx.as_mut(), report, self.now).await?);
         }
         let version = self.tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
         self.tx.commit().await?;
+        if let Some(snapshot) = snapshot {
+            self.context.newest.keep(snapshot);
+        }
         if let Some(head) = self.head {
             tracing::info!(target: crate::audit::LOG_TARGET, audit_head = %head, "audit");
         }

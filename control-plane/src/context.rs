@@ -13,6 +13,7 @@ use crate::password::PasswordHashing;
 use crate::random::Random;
 use crate::sign_in;
 use crate::signal::DeliverySignal;
+use crate::snapshot::Newest;
 use crate::store::Store;
 
 /// What every use case works with.
@@ -39,6 +40,8 @@ pub struct Context {
     pub report: Option<Report>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// The newest snapshot in this process.
+    pub newest: Arc<Newest>,
     /// The delivery in this process; none in a command that works beside a server, whose delivery polls.
     pub delivery: Option<Arc<DeliverySignal>>,
 }

@@ -16,7 +16,6 @@ use crate::context::Context;
 use crate::epoch::{self, Delivered};
 use crate::error::Error;
 use crate::signal::DeliverySignal;
-use crate::snapshot::Snapshot;
 use crate::store::{Store, StoreError, Transaction, Version};
 use ecds::EcdsFile;
 
@@ -82,10 +81,11 @@ impl Delivery {
             self.signal.lose();
         }
         self.context.metrics.behind();
-        let snapshot = Snapshot::build(tx.as_mut(), self.report.as_ref(), self.clock.now()).await;
+        let newest = &self.context.newest;
+        let snapshot = newest.of(tx.as_mut(), self.report.as_ref(), self.clock.now()).await;
         let snapshot = snapshot.map_err(|error| error.to_string())?;
         drop(tx);
-        let version = snapshot.version.clone();
+        newest.keep(Arc::clone(&snapshot));
         self.delivered.note(&version).map_err(|error| error.to_string())?;
         self.target.write(snapshot).await?;
         tracing::info!(epoch = %version.epoch, revision = version.revision, "delivered");
@@ -96,9 +96,15 @@ impl Delivery {
 
     /// The database's state, in an epoch in which proxies take it up.
     async fn newest(&self) -> Result<(Box<dyn Transaction>, Version), Error> {
+        let mut tries = 3_u8;
         loop {
             let mut tx = self.store.read().await?;
             let version = tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
+            if self.context.newest.is_ahead_of(&version) && tries > 0 {
+                // A change was committed since this transaction began.
+                tries = tries.saturating_sub(1);
+                continue;
+            }
             let found = (tx.continuity().await?, &version);
             if !epoch::keep(&self.context, &self.delivered, found).await? {
                 return Ok((tx, version));

@@ -146,7 +146,7 @@ kinds! {
         "type": "array", "minItems": 1, "maxItems": MAX_NAMES, "items": {"$ref": "#/components/schemas/UserName"},
     });
     /// A part of a description.
-    SearchText => json!({
+    DescriptionPart => json!({
         "type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": TEXT, "examples": ["nightly"],
         "description": "No control characters. Compared under Unicode case folding; from 3 characters on there is an index",
     });

@@ -1,6 +1,10 @@
 //! The plugin configuration that the filter is to enforce, from the state of the database.
 
-use gatepass::compact;
+mod published;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gatepass::compact::TokenSet;
 use gatepass::config::ConfigError;
 use gatepass::config::wire;
 use gatepass::policy::Policy;
@@ -8,30 +12,35 @@ use jiff::Timestamp;
 
 use crate::callers::Caller;
 use crate::context::Context;
-use crate::domain::authority::{administers, may_use};
+use crate::domain::authority::administers;
 use crate::domain::settings::Settings;
-use crate::domain::token::Token;
 use crate::error::Error;
 use crate::store::{StoreError, Transaction, Version};
+use published::{is_published, publishes_alike, rest_of, wire_token};
 
 /// How long after its expiry a token stays known, in seconds: its user then reads `token_expired` rather than
 /// `credentials_unknown`.
 const KEPT_AFTER_EXPIRY: i64 = 30 * 24 * 60 * 60;
 
 /// One published state.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Snapshot {
     /// Which one.
     pub version: Version,
-    /// The plugin configuration.
-    pub configuration: wire::PluginConfiguration,
+    settings: Settings,
+    /// All but the tokens, of which there are none here.
+    rest: wire::PluginConfiguration,
+    tokens: TokenSet,
+    /// Tokens that ended by then, in Unix seconds, are left out.
+    without: i64,
 }
 
 impl Snapshot {
-    /// The snapshot of what `tx` sees, with `report` as where the filter reports.
+    /// The snapshot of what `tx` sees, with `report` as where the filter reports. Reads every token.
     ///
     /// # Errors
-    /// The database failed, or has not been set up.
+    /// The database failed, or has not been set up; or what the filter would refuse, named by the field that the caller
+    /// knows.
     pub async fn build(
         tx: &mut dyn Transaction,
         report: Option<&wire::Report>,
@@ -39,45 +48,133 @@ impl Snapshot {
     ) -> Result<Self, Error> {
         let version = tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
         let settings = tx.settings().await?.settings;
-        let now = now.as_second();
-        let tokens = tx.unrevoked_tokens(now.saturating_sub(KEPT_AFTER_EXPIRY)).await?;
-        let report = report.cloned();
+        let (now, without) = (now.as_second(), without(now));
+        let tokens = tx.unrevoked_tokens(without).await?;
+        let rest = rest_of(&version, &settings, report);
         apart(move || {
-            let rest = configuration(&version, &settings, &tokens, now);
-            Ok(Self { version, configuration: wire::PluginConfiguration { report, ..rest } })
+            let published = tokens.iter().filter(|token| is_published(token, &settings, now));
+            let tokens = published.map(|token| wire_token(token, &settings)).collect();
+            let whole = wire::PluginConfiguration { tokens: Some(tokens), ..rest.clone() };
+            let tokens = TokenSet::of(whole).map_err(refused)?;
+            Ok(Self { version, settings, rest, tokens, without })
         })
         .await
     }
 
-    /// What proxies are told of `settings`, without tokens.
-    pub fn of_settings(settings: &Settings) -> wire::PluginConfiguration {
-        configuration(&Version { epoch: String::new(), revision: 0 }, settings, &[], 0)
-    }
-
-    /// Has the filter's own rules read it.
+    /// The snapshot of what `tx` sees, which is `version`, by what has changed in its epoch since this one. Costs what has
+    /// changed.
     ///
     /// # Errors
-    /// What the filter would refuse, named by the field that the caller knows.
-    pub async fn check(self) -> Result<(), Error> {
-        apart(move || Policy::from_wire(self.configuration).map(drop).map_err(refused)).await
+    /// As above.
+    async fn followed(
+        self: Arc<Self>,
+        tx: &mut dyn Transaction,
+        version: Version,
+        report: Option<&wire::Report>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let settings = tx.settings().await?.settings;
+        if !publishes_alike(&self.settings, &settings) {
+            return Self::build(tx, report, now).await;
+        }
+        let (now, without) = (now.as_second(), without(now).max(self.without));
+        let changed = tx.tokens_changed_since(self.version.revision).await?;
+        let ended = tx.tokens_expired_between(self.without, without).await?;
+        let rest = rest_of(&version, &settings, report);
+        apart(move || {
+            Policy::from_wire(rest.clone()).map_err(refused)?;
+            let (put, gone): (Vec<_>, Vec<_>) = changed.iter().partition(|token| {
+                let has_ended = token.expires_at.is_some_and(|end| end <= without);
+                token.revoked_at.is_none() && !has_ended && is_published(token, &settings, now)
+            });
+            let gone: Vec<_> = gone.iter().map(|token| token.digest).chain(ended).collect();
+            let put: Vec<_> = put.iter().map(|token| wire_token(token, &settings)).collect();
+            let scopes: Vec<&str> = settings.scopes.0.keys().map(String::as_str).collect();
+            let tokens = self.tokens.changed(&gone, &put, &scopes).map_err(refused)?;
+            Ok(Self { version, settings, rest, tokens, without })
+        })
+        .await
     }
 
     /// Its compact encoding, which the filter's own rules have read. Takes a while if there are many tokens.
     ///
     /// # Errors
-    /// What the filter would refuse, as [`Self::check`] names it.
+    /// None that a database could cause: what the filter would refuse.
     pub fn encode(&self) -> Result<Vec<u8>, Error> {
-        compact::encode(&self.configuration).map_err(refused)
+        self.tokens.encode(&self.rest).map_err(refused)
     }
 
-    /// Its JSON. Takes a while if there are many tokens.
+    /// Its JSON, the tokens in the order of their ids. Takes a while if there are many.
     ///
     /// # Errors
     /// None that a configuration could cause.
     pub fn to_json(&self) -> Result<String, Error> {
-        serde_json::to_string(&self.configuration)
+        let mut tokens: Vec<wire::Token> = self.tokens.tokens().collect();
+        tokens.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        let whole = wire::PluginConfiguration { tokens: Some(tokens), ..self.rest.clone() };
+        serde_json::to_string(&whole)
             .map_err(|error| Error::Internal(format!("the snapshot could not be written: {error}")))
     }
+}
+
+/// When tokens have to have ended that are left out at `now`, in Unix seconds.
+fn without(now: Timestamp) -> i64 {
+    now.as_second().saturating_sub(KEPT_AFTER_EXPIRY)
+}
+
+/// The newest snapshot of a process, which the next one is made of.
+#[derive(Debug, Default)]
+pub struct Newest(Mutex<Option<Arc<Snapshot>>>);
+
+impl Newest {
+    /// The snapshot of what `tx` sees. What is made of a change that is not committed yet is not kept by itself.
+    ///
+    /// # Errors
+    /// The database failed, or has not been set up; or what the filter would refuse, named by the field that the caller
+    /// knows.
+    pub async fn of(
+        &self,
+        tx: &mut dyn Transaction,
+        report: Option<&wire::Report>,
+        now: Timestamp,
+    ) -> Result<Arc<Snapshot>, Error> {
+        let version = tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
+        let held = self.held().clone();
+        match held.filter(|held| held.version.epoch == version.epoch) {
+            Some(held) if held.version.revision == version.revision => Ok(held),
+            Some(held) if held.version.revision < version.revision => {
+                held.followed(tx, version, report, now).await.map(Arc::new)
+            }
+            _ => Snapshot::build(tx, report, now).await.map(Arc::new),
+        }
+    }
+
+    /// Whether a later revision than this one is held already.
+    pub fn is_ahead_of(&self, version: &Version) -> bool {
+        let held = self.held();
+        held.as_ref().is_some_and(|held| is_later(&held.version, version))
+    }
+
+    /// Keeps a snapshot whose change is durable, unless a later one was kept meanwhile.
+    pub fn keep(&self, snapshot: Arc<Snapshot>) {
+        let mut held = self.held();
+        if held.as_ref().is_none_or(|held| !is_later(&held.version, &snapshot.version)) {
+            *held = Some(snapshot);
+        }
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Option<Arc<Snapshot>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_later(one: &Version, other: &Version) -> bool {
+    one.epoch == other.epoch && one.revision > other.revision
+}
+
+/// What proxies are told of `settings`, without tokens.
+pub fn of_settings(settings: &Settings) -> wire::PluginConfiguration {
+    rest_of(&Version { epoch: String::new(), revision: 0 }, settings, None)
 }
 
 /// Has the filter's own rules read `settings` alone.
@@ -85,8 +182,7 @@ impl Snapshot {
 /// # Errors
 /// What the filter would refuse, named by the setting.
 pub fn check_settings(settings: &Settings) -> Result<(), Error> {
-    let version = Version { epoch: String::new(), revision: 0 };
-    Policy::from_wire(configuration(&version, settings, &[], 0)).map(drop).map_err(refused)
+    Policy::from_wire(of_settings(settings)).map(drop).map_err(refused)
 }
 
 /// Does off the async threads what takes a while if there are many tokens.
@@ -110,71 +206,6 @@ pub async fn show(context: &Context, caller: &Caller) -> Result<Snapshot, Error>
     Snapshot::build(tx.as_mut(), context.report.as_ref(), context.clock.now()).await
 }
 
-fn configuration(
-    version: &Version,
-    settings: &Settings,
-    tokens: &[Token],
-    now: i64,
-) -> wire::PluginConfiguration {
-    wire::PluginConfiguration {
-        version: wire::Integer(wire::VERSION),
-        epoch: version.epoch.clone(),
-        revision: version.revision.to_string(),
-        settings: wire::Settings {
-            anonymous: settings.anonymous,
-            password_auth: if settings.password_auth { wire::Mode::Forward } else { wire::Mode::Refuse },
-            foreign_credentials: settings.foreign_credentials,
-            allowed_ips: settings.allowed_ips.to_strings(),
-            protected_paths: settings.protected_paths.clone(),
-            identity_headers: settings.identity_headers.clone(),
-            forward_authorization: settings.forward_authorization,
-            token_headers: settings.token_headers.clone(),
-            token_prefixes: settings.token_prefixes.clone(),
-        },
-        scopes: settings.scopes.clone(),
-        tokens: Some(
-            tokens
-                .iter()
-                .filter(|token| is_published(token, settings, now))
-                .map(|token| wire_token(token, settings))
-                .collect(),
-        ),
-        token_set: None,
-        report: None,
-    }
-}
-
-/// An expired token keeps no scope from being removed: it goes with it. It never loses the scope alone, since a proxy
-/// whose clock is behind ours still admits it.
-fn is_published(token: &Token, settings: &Settings, now: i64) -> bool {
-    let has_its_scope = token.scope.as_ref().is_none_or(|name| settings.scopes.0.contains_key(name));
-    has_its_scope || !token.is_expired(now)
-}
-
-fn wire_token(token: &Token, settings: &Settings) -> wire::Token {
-    wire::Token {
-        id: token.id.clone(),
-        sha256: token.digest.to_string(),
-        user: token.owner.clone(),
-        expires_at: token.expires_at.map(|end| wire::Integer(u64::try_from(end).unwrap_or(0))),
-        scope: token.scope.clone(),
-        allowed_ips: token.allowed_ips.to_strings(),
-        refuse: stated_refusal(token, settings),
-    }
-}
-
-fn stated_refusal(token: &Token, settings: &Settings) -> Option<wire::StatedRefusal> {
-    if token.disabled.is_some() {
-        Some(wire::StatedRefusal::TokenDisabled)
-    } else if !token.owner_active {
-        Some(wire::StatedRefusal::UserInactive)
-    } else if !may_use(token.owner_role, settings) {
-        Some(wire::StatedRefusal::UseNotAllowed)
-    } else {
-        None
-    }
-}
-
 fn refused(error: ConfigError) -> Error {
     Error::invalid(callers_field(&error), error.problem)
 }
@@ -192,39 +223,6 @@ fn callers_field(error: &ConfigError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::token::Disabled;
-    use crate::domain::token::tests::token;
-    use crate::domain::user::Role;
-
-    #[test]
-    fn an_expired_token_keeps_its_scope_or_goes_with_it() {
-        let scoped = Token { expires_at: Some(100), scope: Some("read_only".into()), ..token() };
-        let lost = Token { scope: Some("gone".into()), id: "t2".into(), ..scoped.clone() };
-        let version = Version { epoch: "a".into(), revision: 1 };
-        let published =
-            configuration(&version, &Settings::default(), &[scoped, lost], 100).tokens.unwrap_or_default();
-        let scopes: Vec<_> =
-            published.iter().map(|token| (token.id.as_str(), token.scope.as_deref())).collect();
-        assert_eq!(scopes, [("t1", Some("read_only"))]);
-    }
-
-    #[test]
-    fn the_stated_refusal_is_the_first_that_applies() {
-        let strict =
-            Settings { only_admins_create_tokens: true, users_may_use_tokens: false, ..Settings::default() };
-        let disabled = || Some(Disabled { at: 5, by: "mary".into() });
-        for (token, settings, expected) in [
-            (token(), &Settings::default(), None),
-            (token(), &strict, Some("use_not_allowed")),
-            (Token { owner_role: Role::Admin, ..token() }, &strict, None),
-            (Token { owner_active: false, ..token() }, &strict, Some("user_inactive")),
-            (Token { owner_active: false, disabled: disabled(), ..token() }, &strict, Some("token_disabled")),
-            (Token { disabled: disabled(), ..token() }, &Settings::default(), Some("token_disabled")),
-        ] {
-            let stated = serde_json::to_value(stated_refusal(&token, settings)).unwrap();
-            assert_eq!(stated.as_str(), expected, "{token:?}");
-        }
-    }
 
     #[test]
     fn fields_are_those_that_the_caller_sent() {

@@ -231,6 +231,11 @@ pub trait Transaction: Send {
     /// All tokens that are not revoked and not past their expiry at `expired_after`, ordered by id; without their last
     /// uses, which no snapshot holds.
     async fn unrevoked_tokens(&mut self, expired_after: i64) -> Result<Vec<Token>, StoreError>;
+    /// All tokens of which something that proxies see has changed after `revision`, revoked ones as well, in no order;
+    /// without their last uses.
+    async fn tokens_changed_since(&mut self, revision: u64) -> Result<Vec<Token>, StoreError>;
+    /// The digests of all tokens that end after `after` and at `upto` or before, revoked ones as well.
+    async fn tokens_expired_between(&mut self, after: i64, upto: i64) -> Result<Vec<Digest>, StoreError>;
     /// All tokens of one owner that are not revoked, ordered by id.
     async fn unrevoked_tokens_of(&mut self, owner_id: i64) -> Result<Vec<Token>, StoreError>;
     /// All tokens of one chain of rotations that are not revoked, ordered by id.

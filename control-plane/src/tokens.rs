@@ -16,6 +16,7 @@ use crate::error::Error;
 pub use creation::{Created, NewToken, create};
 pub(crate) use creation::{Draft, insert};
 pub use list::{ListWish, MAX_NAMES, Page, list};
+pub(crate) use revocation::revoke_in;
 pub use revocation::{revoke, revoke_all};
 pub use rotation::{Rotation, rotate};
 pub use update::update;

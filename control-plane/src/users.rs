@@ -13,9 +13,10 @@ use crate::change::{Change, Committed};
 use crate::clock::rfc3339;
 use crate::context::Context;
 use crate::domain::audit::Action;
+use crate::domain::choice::{self, given};
 use crate::domain::groups::Groups;
 use crate::domain::user::{Identity, Role, User, UserFilter, check_new_name, name_key};
-use crate::domain::{authority, choice, text};
+use crate::domain::{authority, text};
 use crate::error::Error;
 use crate::schema;
 use crate::tokens::Page;
@@ -56,15 +57,15 @@ pub struct UserPatch {
     #[schema(value_type = Role, required = false)]
     pub role: Option<Role>,
     /// Whether the person's tokens work.
-    #[serde(deserialize_with = "choice::given")]
+    #[serde(deserialize_with = "given")]
     #[schema(value_type = bool, required = false)]
     pub active: Option<bool>,
     /// How the person is shown.
-    #[serde(deserialize_with = "choice::given")]
+    #[serde(deserialize_with = "given")]
     #[schema(value_type = Option<schema::Text>)]
     pub display_name: Option<Option<String>>,
     /// Where mail goes.
-    #[serde(deserialize_with = "choice::given")]
+    #[serde(deserialize_with = "given")]
     #[schema(value_type = Option<schema::Text>)]
     pub email: Option<Option<String>>,
     /// The groups that the person is in, all of them.

@@ -64,6 +64,12 @@ impl TokenSet {
         self.tokens == 0
     }
 
+    /// The tokens, in the order of their digests.
+    pub fn tokens(&self) -> impl Iterator<Item = Token> {
+        let all = self.chunks.iter().flat_map(|part| part.content.iter());
+        all.map(|(digest, entry)| entry.to_wire(&digest))
+    }
+
     /// The set without the tokens of the digests `gone`, and with those of `put`, each in place of one of the same
     /// digest; `scopes` are the names that these may use, in order. A digest that is not there is gone already.
     ///

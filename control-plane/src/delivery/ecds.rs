@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -76,7 +76,7 @@ impl EcdsFile {
     ///
     /// # Errors
     /// A sentence for the log: the filter would refuse the snapshot, or the file cannot be written.
-    pub async fn write(&self, snapshot: Snapshot) -> Result<(), String> {
+    pub async fn write(&self, snapshot: Arc<Snapshot>) -> Result<(), String> {
         let (path, module) = (self.path.clone(), self.module.clone());
         let write = move || {
             let configuration = snapshot.encode();

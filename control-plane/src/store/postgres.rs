@@ -85,6 +85,7 @@ const MIGRATIONS: &[Step] = &[
     (5, "token lists", include_str!("../../migrations/postgres/0005_token_lists.sql")),
     (6, "people", include_str!("../../migrations/postgres/0006_people.sql")),
     (7, "sign_in", include_str!("../../migrations/postgres/0007_sign_in.sql")),
+    (10, "changes", include_str!("../../migrations/postgres/0010_changes.sql")),
 ];
 
 /// The database in PostgreSQL.
@@ -344,6 +345,14 @@ impl Transaction for PostgresTransaction {
 
     async fn unrevoked_tokens(&mut self, expired_after: i64) -> Result<Vec<Token>> {
         run!(self, tokens::unrevoked, expired_after)
+    }
+
+    async fn tokens_changed_since(&mut self, revision: u64) -> Result<Vec<Token>> {
+        run!(self, tokens::changed_since, signed(revision)?)
+    }
+
+    async fn tokens_expired_between(&mut self, after: i64, upto: i64) -> Result<Vec<Digest>> {
+        run!(self, tokens::expired_between, after, upto)
     }
 
     async fn unrevoked_tokens_of(&mut self, owner_id: i64) -> Result<Vec<Token>> {

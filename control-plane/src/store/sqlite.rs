@@ -73,6 +73,7 @@ const MIGRATIONS: &[Step] = &[
     (5, "token lists", include_str!("../../migrations/0005_token_lists.sql")),
     (6, "people", include_str!("../../migrations/0006_people.sql")),
     (7, "sign_in", include_str!("../../migrations/0007_sign_in.sql")),
+    (10, "changes", include_str!("../../migrations/0010_changes.sql")),
 ];
 
 /// The database in one SQLite file.
@@ -305,6 +306,14 @@ impl Transaction for SqliteTransaction {
 
     async fn unrevoked_tokens(&mut self, expired_after: i64) -> Result<Vec<Token>> {
         tokens::unrevoked(&mut self.inner, expired_after).await
+    }
+
+    async fn tokens_changed_since(&mut self, revision: u64) -> Result<Vec<Token>> {
+        tokens::changed_since(&mut self.inner, signed(revision)?).await
+    }
+
+    async fn tokens_expired_between(&mut self, after: i64, upto: i64) -> Result<Vec<Digest>> {
+        tokens::expired_between(&mut self.inner, after, upto).await
     }
 
     async fn unrevoked_tokens_of(&mut self, owner_id: i64) -> Result<Vec<Token>> {

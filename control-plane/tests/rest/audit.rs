@@ -111,7 +111,7 @@ async fn an_entry_before_the_first_shows() {
 async fn nothing_is_appended_under_another_key() {
     let gate = Gate::start().await;
     let state = gate.state().await;
-    let foreign = Context { audit_key: AuditKey::new([9; 32]), delivery: None, ..gate.context.clone() };
+    let foreign = Context { audit_key: AuditKey::new([9; 32]), ..gate.beside() };
     assert!(way_back::recover(&foreign, "admin").await.is_err());
     assert_eq!(gate.state().await, state);
     assert!(!gate.context.folder.recovery_token().exists());

@@ -3,7 +3,6 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use axum::body::Body;
 use axum::http::{Method, Request};
 use gatepass::policy::Policy;
-use gatepass_control_plane::context::Context;
 use gatepass_control_plane::delivery::ecds::{self, EcdsFile};
 use gatepass_control_plane::delivery::proto::{BytesValue, DiscoveryResponse, FailurePolicy};
 use gatepass_control_plane::way_back;
@@ -68,7 +67,7 @@ async fn a_crash_between_commit_and_write_is_made_good_at_the_next_start() {
 #[tokio::test]
 async fn a_change_by_another_process_is_delivered() {
     let gate = Gate::start().await;
-    let beside = Context { delivery: None, ..gate.context.clone() };
+    let beside = gate.beside();
     let before = gate.version().await;
     way_back::recover(&beside, "admin").await.unwrap();
     gate.caught_up().await;

@@ -1,7 +1,6 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::sync::Arc;
 
-use gatepass_control_plane::context::Context;
 use gatepass_control_plane::data_folder::DataFolder;
 use gatepass_control_plane::error::Error;
 use gatepass_control_plane::password::Password;
@@ -118,7 +117,7 @@ async fn the_protected_paths_of_an_empty_database_can_be_given() {
 async fn a_new_password_removes_the_files_of_the_first_start() {
     let gate = Gate::start().await;
     gate.person("fred", "user").await;
-    let beside = Context { delivery: None, ..gate.context.clone() };
+    let beside = gate.beside();
     let folder = &gate.context.folder;
     let files = || [folder.initial_password(), folder.initial_token()].map(|file| file.exists());
     let password = Password::parse("correct horse battery").unwrap();
@@ -137,7 +136,7 @@ async fn a_new_password_removes_the_files_of_the_first_start() {
 #[tokio::test]
 async fn a_recovery_that_fails_leaves_the_token_of_the_one_before() {
     let gate = Gate::start().await;
-    let beside = Context { delivery: None, ..gate.context.clone() };
+    let beside = gate.beside();
     let file = way_back::recover(&beside, "admin").await.unwrap();
     let good = std::fs::read(&file).unwrap();
     gate.sql("CREATE TRIGGER no_entry BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END").await;
@@ -166,7 +165,7 @@ async fn recovery_makes_a_token_that_may_manage() {
     gate.person("fred", "user").await;
     gate.delete("/users/admin/tokens", &gate.admin).await.ok(200);
     gate.get("/whoami", &gate.admin).await.refused(401, "credentials_unknown");
-    let beside = Context { delivery: None, ..gate.context.clone() };
+    let beside = gate.beside();
     assert!(way_back::recover(&beside, "fred").await.is_err(), "no admin");
     let file = way_back::recover(&beside, "admin").await.unwrap();
     assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600);

@@ -29,6 +29,7 @@ mod sessions;
 mod settings;
 mod settings_bound;
 mod settings_preview;
+mod snapshots;
 mod support;
 mod token_lists;
 mod token_rotation;

@@ -266,6 +266,11 @@ impl Gate {
         self.post("/tokens", token, wish).await.ok(201)
     }
 
+    /// What a command beside the server works with: the same database, and nothing of what the server remembers.
+    pub fn beside(&self) -> Context {
+        Context { delivery: None, newest: Arc::default(), ..self.context.clone() }
+    }
+
     pub async fn settings(&self, patch: Value) {
         self.patch("/settings", &self.admin, patch).await.ok(200);
     }

@@ -250,6 +250,53 @@ async fn tokens(store: &dyn Store) {
     let nobodys = Token { id: "09".to_owned(), owner_id: -1, ..same_id };
     refused(store, async |tx| tx.insert_token(&nobodys).await, "owners exist").await;
     what_may_change_of_a_token(store, &all[0]).await;
+    what_proxies_see_of_a_token(store).await;
+}
+
+/// By revisions: a change that is to be seen with the next one is found by whoever knows the present one.
+async fn what_proxies_see_of_a_token(store: &dyn Store) {
+    let mut tx = store.write().await.unwrap();
+    let known = tx.raise_revision().await.unwrap();
+    async fn found(tx: &mut dyn Transaction, revision: u64) -> Vec<String> {
+        let mut ids: Vec<String> =
+            tx.tokens_changed_since(revision).await.unwrap().into_iter().map(|token| token.id).collect();
+        ids.sort();
+        ids
+    }
+    assert!(found(tx.as_mut(), known).await.is_empty());
+    let fred = tx.user("Fred").await.unwrap().unwrap();
+    tx.insert_token(&token(4, &fred, Some(1000))).await.unwrap();
+    assert_eq!(found(tx.as_mut(), known).await, ["04"], "a new one");
+    let next = tx.raise_revision().await.unwrap();
+    assert_eq!(
+        (found(tx.as_mut(), known).await, found(tx.as_mut(), next).await),
+        (vec!["04".to_owned()], Vec::new())
+    );
+    let old = tx.token("01").await.unwrap().unwrap();
+    tx.update_token(&Token { scope: None, ..old }).await.unwrap();
+    assert!(tx.shorten_token("04", 999).await.unwrap());
+    assert_eq!(found(tx.as_mut(), next).await, ["01", "04"]);
+    let next = tx.raise_revision().await.unwrap();
+    assert!(tx.revoke_token("04", 60, "zoe").await.unwrap());
+    let changed = tx.tokens_changed_since(next).await.unwrap();
+    assert!(matches!(&changed[..], [token] if token.revoked_at == Some(60)), "{changed:?}");
+    let next = tx.raise_revision().await.unwrap();
+    tx.update_user(&User { display_name: Some("F".to_owned()), ..fred.clone() }).await.unwrap();
+    assert!(found(tx.as_mut(), next).await.is_empty(), "no proxy sees a display name");
+    tx.update_user(&User { active: !fred.active, ..fred.clone() }).await.unwrap();
+    assert_eq!(found(tx.as_mut(), next).await, ["01", "02", "04"], "all of its owner's");
+    let next = tx.raise_revision().await.unwrap();
+    let other = if fred.role == Role::User { Role::TokenManager } else { Role::User };
+    tx.update_user(&User { role: other, active: !fred.active, ..fred }).await.unwrap();
+    assert_eq!(found(tx.as_mut(), next).await, ["01", "02", "04"]);
+    let ended = async |tx: &mut dyn Transaction, after, upto| -> Vec<u8> {
+        let mut all = tx.tokens_expired_between(after, upto).await.unwrap();
+        all.sort();
+        all.iter().map(|digest| digest.as_bytes()[0]).collect()
+    };
+    assert_eq!(ended(tx.as_mut(), 49, 50).await.len(), 1, "at the end itself");
+    assert_eq!(ended(tx.as_mut(), 50, 99).await.len(), 0, "and not again");
+    assert_eq!(ended(tx.as_mut(), 0, i64::MAX - 1).await.len(), 3, "what never ends has not ended");
 }
 
 async fn what_may_change_of_a_token(store: &dyn Store, old: &Token) {

@@ -25,7 +25,7 @@ pub(in crate::api) struct ListQuery {
     #[param(value_type = schema::UserNames, required = false)]
     creator: (),
     /// Only those whose description holds this, in any case.
-    #[param(value_type = schema::SearchText, required = false)]
+    #[param(value_type = schema::DescriptionPart, required = false)]
     description: (),
     /// Only in this state; repeated for several.
     #[param(value_type = schema::TokenStates, required = false)]

@@ -67,6 +67,21 @@ pub(super) async fn unrevoked(db: &mut Connection, expired_after: i64) -> Result
     rows.iter().map(from_row).collect()
 }
 
+pub(super) async fn changed_since(db: &mut Connection, revision: i64) -> Result<Vec<Token>> {
+    let rows = sqlx::query(select_bare!("WHERE t.changed > $1")).bind(revision).fetch_all(db).await?;
+    rows.iter().map(from_row).collect()
+}
+
+pub(super) async fn expired_between(db: &mut Connection, after: i64, upto: i64) -> Result<Vec<Digest>> {
+    // The expression is that of an index.
+    let rows = sqlx::query(
+        "SELECT sha256 FROM tokens
+         WHERE coalesce(expires_at, 9223372036854775807) > $1 AND coalesce(expires_at, 9223372036854775807) <= $2",
+    );
+    let rows = rows.bind(after).bind(upto).fetch_all(db).await?;
+    rows.iter().map(digest).collect()
+}
+
 pub(super) async fn unrevoked_of(db: &mut Connection, owner_id: i64) -> Result<Vec<Token>> {
     let sql = select!("WHERE t.user_id = $1 AND t.revoked_at IS NULL ORDER BY t.id");
     let rows = sqlx::query(sql).bind(owner_id).fetch_all(db).await?;
@@ -198,10 +213,9 @@ pub(super) async fn revoke(db: &mut Connection, id: &str, at: i64, by: &str) -> 
 
 pub(super) fn from_row(row: &Row) -> Result<Token> {
     const UNREADABLE: StoreError = StoreError::Unreadable("token row");
-    let digest: [u8; 32] = row.try_get::<&[u8], _>("sha256")?.try_into().map_err(|_| UNREADABLE)?;
     Ok(Token {
         id: row.try_get("id")?,
-        digest: Digest::from_bytes(digest),
+        digest: digest(row)?,
         owner_id: row.try_get("user_id")?,
         owner: row.try_get("owner")?,
         owner_role: Role::from_name(row.try_get("owner_role")?).ok_or(UNREADABLE)?,
@@ -223,6 +237,11 @@ pub(super) fn from_row(row: &Row) -> Result<Token> {
         revoked_by: row.try_get("revoked_by")?,
         last_used: last_use(row)?,
     })
+}
+
+fn digest(row: &Row) -> Result<Digest> {
+    let digest = row.try_get::<&[u8], _>("sha256")?.try_into();
+    digest.map(Digest::from_bytes).map_err(|_| StoreError::Unreadable("token row"))
 }
 
 fn disabled(row: &Row) -> Result<Option<Disabled>> {
