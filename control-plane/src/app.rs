@@ -191,6 +191,7 @@ impl Server {
     /// The first start failed. A failed delivery is no error: it is tried again.
     pub async fn set_up(mut context: Context, config: Config, lock: File) -> Result<Self, StartError> {
         let target = EcdsFile::new(config.ecds_file, config.module)?;
+        context.report = config.report;
         let first = first_start::set_up(&context, &config.initial_protected_paths).await?;
         let head = audit::check_end(context.store.as_ref(), &context.audit_key).await?;
         tracing::info!(target: audit::LOG_TARGET, audit_head = %head, "audit");
@@ -200,7 +201,6 @@ impl Server {
         }
         let signal = Arc::new(DeliverySignal::default());
         context.delivery = Some(Arc::clone(&signal));
-        context.report = config.report;
         context.sessions = config.sessions;
         context.sign_ins = Arc::new(Guard::per_minute(config.sign_ins_per_minute));
         let delivery = Delivery {

@@ -104,15 +104,19 @@ impl Snapshot {
         self.tokens.encode(&self.rest).map_err(refused)
     }
 
-    /// Its JSON, the tokens in the order of their ids. Takes a while if there are many.
+    /// The plugin configuration, the tokens listed in the order of their ids.
+    pub fn configuration(&self) -> wire::PluginConfiguration {
+        let mut tokens: Vec<wire::Token> = self.tokens.tokens().collect();
+        tokens.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        wire::PluginConfiguration { tokens: Some(tokens), ..self.rest.clone() }
+    }
+
+    /// Its JSON. Takes a while if there are many tokens.
     ///
     /// # Errors
     /// None that a configuration could cause.
     pub fn to_json(&self) -> Result<String, Error> {
-        let mut tokens: Vec<wire::Token> = self.tokens.tokens().collect();
-        tokens.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-        let whole = wire::PluginConfiguration { tokens: Some(tokens), ..self.rest.clone() };
-        serde_json::to_string(&whole)
+        serde_json::to_string(&self.configuration())
             .map_err(|error| Error::Internal(format!("the snapshot could not be written: {error}")))
     }
 }

@@ -22,7 +22,7 @@ use crate::domain::fleet::{Worker, WorkerKey};
 use crate::domain::session::{SecretHash, Session};
 use crate::domain::settings::Settings;
 use crate::domain::sign_in::{Failures, NameHash};
-use crate::domain::token::Token;
+use crate::domain::token::{State, Token};
 use crate::domain::usage::TokenUse;
 use crate::domain::user::{Identity, Role, User, UserFilter};
 use crate::idempotency::{Key, Known};

@@ -148,10 +148,9 @@ fn query_problem(text: &str) -> Problem {
 
 /// Nothing that is kept holds a NUL, and PostgreSQL takes none to look for.
 fn refuse_nul(encoded: &str) -> Result<(), Problem> {
-    if !encoded.contains("%00") {
-        return Ok(());
-    }
-    Err(Problem::new(StatusCode::BAD_REQUEST, "invalid", "the address holds a NUL character"))
+    let Some(part) = encoded.split('&').find(|part| part.contains("%00")) else { return Ok(()) };
+    let field = part.split_once('=').map_or("", |(name, _)| name);
+    Err(Error::invalid(field, "must not hold a NUL character").into())
 }
 
 /// The one parameter of a path.

@@ -18,7 +18,7 @@ use crate::domain::token::Token;
 use crate::domain::user::{Role, User, UserFilter, name_key};
 use crate::error::Error;
 use crate::settings;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{self, Snapshot};
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::copy;
 use crate::store::{Store as _, StoreError, Transaction, Version};
@@ -128,7 +128,7 @@ async fn replaced(folder: &DataFolder, head: Head, clock: &dyn Clock) -> Result<
     let entry = tx.audit_after(head.seq.saturating_sub(1), 1).await?;
     let went_on = entry.first().is_some_and(|entry| entry.seq == head.seq && entry.mac == head.mac);
     let since = if went_on {
-        let configuration = Snapshot::build(tx.as_mut(), None, clock.now()).await?.configuration;
+        let configuration = Snapshot::build(tx.as_mut(), None, clock.now()).await?.configuration();
         let people = people(tx.as_mut()).await?;
         let settings = Some(tx.settings().await?.settings);
         Some(Since { place: "the database that was replaced", configuration, people, settings })
@@ -238,8 +238,8 @@ pub async fn end(change: &mut Change<'_>, since: &Since) -> Result<Ended, Error>
 
 /// A token is only ever narrowed, and what to is not always known here: one that is not as it was does not come back.
 fn is_as_it_was(told: &Told, token: &Token) -> bool {
-    let disabled = told.refuse == Some(StatedRefusal::TokenDisabled);
-    !disabled && told.scope == token.scope && told.allowed_ips == token.allowed_ips.to_strings()
+    let disabled_since = told.refuse == Some(StatedRefusal::TokenDisabled) && token.disabled.is_none();
+    !disabled_since && told.scope == token.scope && told.allowed_ips == token.allowed_ips.to_strings()
 }
 
 /// People as they were lowered since; but if no admin were left, the admins stay.
@@ -306,7 +306,7 @@ fn changed_settings(change: &Change<'_>, since: &Since) -> Vec<String> {
     let backup = &change.settings.settings;
     let (before, after) = match &since.settings {
         Some(settings) => (value(backup), value(settings)),
-        None => (told_settings(&Snapshot::of_settings(backup)), told_settings(&since.configuration)),
+        None => (told_settings(&snapshot::of_settings(backup)), told_settings(&since.configuration)),
     };
     let names = [&before, &after].into_iter().filter_map(Value::as_object).flat_map(|fields| fields.keys());
     let changed = names.filter(|name| before[name.as_str()] != after[name.as_str()]);

@@ -2,7 +2,6 @@
 //! committed, and all of them write in one order.
 
 mod audit;
-mod census;
 mod changes;
 mod dialect;
 #[cfg(test)]
@@ -18,6 +17,9 @@ mod users;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/bound.rs"]
 mod bound;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/census.rs"]
+mod census;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/idempotency.rs"]
 mod idempotency;

@@ -1,7 +1,6 @@
 //! The database in one SQLite file.
 
 mod audit;
-mod census;
 pub mod copy;
 mod dialect;
 #[cfg(test)]
@@ -16,6 +15,9 @@ mod users;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/bound.rs"]
 mod bound;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/census.rs"]
+mod census;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/idempotency.rs"]
 mod idempotency;

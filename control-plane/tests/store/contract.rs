@@ -426,7 +426,8 @@ async fn everything_is_counted(store: &dyn Store) {
     }
     for now in [0, 149, 150, i64::from(u32::MAX)] {
         let census = tx.census(now).await.unwrap();
-        let tokens = tx.tokens(&TokenFilter { limit: 1000, now, ..TokenFilter::default() }).await.unwrap();
+        let tokens =
+            tx.tokens(&TokenFilter { limit: 1000, now, ..TokenFilter::default() }).await.unwrap().tokens;
         assert!(!tokens.is_empty());
         for (state, count) in &census.tokens {
             let of_state = tokens.iter().filter(|token| token.state(now) == *state).count();

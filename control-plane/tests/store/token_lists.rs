@@ -1,6 +1,7 @@
 //! Lists: what they hold and in which order is compared with a filter and a sort of all, written in the plainest way.
 
 use gatepass::token::Digest;
+use gatepass_control_plane::domain::groups::Groups;
 use gatepass_control_plane::domain::listing::{KeyRange, NEVER_ENDS, NEVER_USED, Sort, SortBy};
 use gatepass_control_plane::domain::text::fold;
 use gatepass_control_plane::domain::token::{Disabled, State, Token};
@@ -25,6 +26,10 @@ pub async fn contract(store: &dyn Store) {
             active: true,
             display_name: None,
             email: None,
+            groups: Groups::default(),
+            has_password: false,
+            last_sign_in_at: None,
+            failed_sign_ins: 0,
             created_at: 0,
         };
         let id = tx.insert_user(&user, None).await.unwrap();
