@@ -87,7 +87,13 @@ async fn what_would_be_right_is_said_in_the_words_of_json() {
         (&get, "/audit?limit=99999999999999999999", "", "limit", "must be 1 to 200"),
         (&get, "/audit?limit=1&limit=2", "", "limit", "is given twice"),
         (&get, "/tokens?state=x", "", "state", "must be one of `active`, `disabled`, `expired`, `revoked`"),
-        (&get, "/users?colour=x", "", "colour", "is unknown; known: `search`, `role`, `active`, `group`, `limit`, `cursor`"),
+        (
+            &get,
+            "/users?colour=x",
+            "",
+            "colour",
+            "is unknown; known: `search`, `role`, `active`, `group`, `limit`, `cursor`",
+        ),
     ] {
         let reply = send(&gate, method, path, body).await;
         reply.wrong(field);
