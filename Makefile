@@ -17,6 +17,9 @@ RUSTC_CALLS := cargo rustc --locked --package gatepass-bench-calls --lib --profi
 WASM_OPT = $(or $(GATEPASS_WASM_OPT),.tools/binaryen-$(shell sed -n 's/.*"binaryen": "\([^"]*\)".*/\1/p' scripts/binaryen/package.json)/wasm-opt)
 SHRINK = $(WASM_OPT) -Oz --converge --const-hoisting --reorder-functions --reorder-globals --enable-bulk-memory --enable-multivalue --enable-mutable-globals --enable-nontrapping-float-to-int \
     --enable-reference-types --enable-sign-ext --strip-debug --strip-producers --strip-target-features
+# The page to try REST, which the program is built with; without it, it says that it was not. Everything that builds the
+# program names the same, so that nothing is built twice.
+export GATEPASS_API_DOCS := $(CURDIR)/.tools/swagger-ui-$(shell sed -n 's/.*"swagger-ui-dist": "\([^"]*\)".*/\1/p' scripts/swagger-ui/package.json)/swagger-ui-dist
 # A running proxy may be reading what is replaced: never write into it.
 REPLACE = mkdir -p $(dir $(2)) && cp $(1) $(2).new && mv $(2).new $(2)
 
@@ -40,7 +43,7 @@ module: module-tools
 
 .PHONY: program
 program:
-	@scripts/tool rust
+	@scripts/tool rust && scripts/tool swagger-ui
 	cargo build --locked --release --package gatepass-control-plane
 	@$(call REPLACE,$(TARGET)/release/gatepass,dist/gatepass)
 

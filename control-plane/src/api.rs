@@ -6,6 +6,7 @@ mod client;
 mod creation;
 mod cursor;
 mod described;
+mod docs;
 mod edge;
 mod extract;
 mod fleet;
@@ -108,6 +109,7 @@ pub fn router(api: Api) -> Router {
     let router = Router::new()
         .nest(V1, v1().router().layer(limited))
         .merge(root().router())
+        .merge(docs::router())
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method);
     edge::wrap(router, api.clone()).with_state(api)

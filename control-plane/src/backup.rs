@@ -10,8 +10,9 @@ use crate::audit::{self, KeyError};
 use crate::clock::{Clock, rfc3339};
 use crate::data_folder::{DataFolder, FolderError, Staged, read_private, stage_database};
 use crate::domain::audit::{AuditKey, Break};
+use crate::store::schema::Schema;
 use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::copy::{self, Carried, Schema};
+use crate::store::sqlite::copy::{self, Carried};
 use crate::store::{Store as _, StoreError};
 
 /// What a backup carries beside the database.

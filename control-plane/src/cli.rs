@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod backup;
+pub mod doctor;
 pub mod logging;
 pub mod openapi;
 mod output;
@@ -45,6 +46,9 @@ enum Command {
     Restore(restore::RestoreArgs),
     /// After PostgreSQL was put back: end what has ended since
     Reconcile(restore::ReconcileArgs),
+    /// Find out what is wrong, and what to do about it: exit code 0 if nothing is, 3 if something is, 1 if that could not be
+    /// found out
+    Doctor(doctor::DoctorArgs),
     /// Convert plugin configurations, and look into them
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
@@ -78,6 +82,7 @@ impl Cli {
             Command::Run(args) => run::run(args).await,
             Command::User(command) => user::execute(command).await,
             Command::Audit(command) => audit::execute(command).await,
+            Command::Doctor(args) => doctor::execute(args).await,
             Command::Backup(args) => backup::execute(args).await,
             Command::Restore(args) => restore::execute(args).await,
             Command::Reconcile(args) => restore::reconcile(args).await,
@@ -97,10 +102,11 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
     command.mut_subcommands(without_empty_variables)
 }
 
-/// The exit code of a command that failed with `error`: 3 when it found that the audit is not whole, else 1. What clap
+/// The exit code of a command that failed with `error`: 3 when it found that the audit is not whole, or another error that it
+/// was to find, else 1. What clap
 /// does not understand ends with 2.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.is::<audit::NotWhole>() { 3 } else { 1 }
+    if error.is::<audit::NotWhole>() || error.is::<doctor::NotWell>() { 3 } else { 1 }
 }
 
 /// An error with its causes, each told once: some errors name their cause themselves.

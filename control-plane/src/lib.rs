@@ -19,6 +19,7 @@ pub mod context;
 pub mod data_folder;
 pub mod dataplane;
 pub mod delivery;
+pub mod doctor;
 pub mod domain;
 pub mod epoch;
 pub mod error;

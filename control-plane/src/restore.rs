@@ -21,8 +21,9 @@ use crate::domain::user::system_actor;
 use crate::epoch;
 use crate::error::Error;
 use crate::random::Random;
+use crate::store::schema::Schema;
 use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::copy::{self, Schema};
+use crate::store::sqlite::copy;
 use crate::store::{StoreError, Version};
 use since::{Ended, Since, Unknown};
 

@@ -68,7 +68,7 @@ kinds! {
     Anything => json!({});
     /// A description, display name or mail address.
     Text => json!({
-        "type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": TEXT,
+        "type": "string", "minLength": 1, "maxLength": MAX_TEXT, "pattern": TEXT, "examples": ["nightly report"],
         "description": "No control characters and no token: it is kept in clear",
     });
     /// The name of a person.

@@ -8,7 +8,7 @@ mod listing;
 pub mod place;
 pub mod postgres;
 mod rows;
-mod schema;
+pub mod schema;
 pub mod sqlite;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -3,6 +3,7 @@
 mod configurations;
 mod control_plane;
 mod differential;
+mod doctor;
 mod documented;
 mod examples;
 mod faults;

@@ -124,6 +124,11 @@ impl Envoy {
         self.https.expect("a listener https")
     }
 
+    /// The admin port.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// A page of the admin port.
     #[track_caller]
     pub fn admin(&self, path: &str) -> Response {

@@ -30,6 +30,9 @@ pub use oidc::OidcArgs;
 pub use sessions::SessionArgs;
 pub use tls::TlsArgs;
 
+/// Where REST listens unless something else is stated.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+
 /// What `gatepass serve` takes.
 #[derive(Clone, Debug, Args)]
 pub struct ServeArgs {
@@ -37,7 +40,7 @@ pub struct ServeArgs {
     #[command(flatten)]
     pub storage: StorageArgs,
     /// Address and port of REST
-    #[arg(long, env = "GATEPASS_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    #[arg(long, env = "GATEPASS_LISTEN", default_value = DEFAULT_LISTEN, value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
     /// TLS of REST.
     #[command(flatten)]

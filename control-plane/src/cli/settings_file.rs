@@ -17,6 +17,8 @@ use crate::store::place::DatabaseUrl;
 const MAX_BYTES: u64 = 1024 * 1024;
 /// The commands whose flags are settings.
 const SERVERS: [&str; 2] = ["serve", "run"];
+/// The commands that take all of them that are flags of theirs.
+const TAKERS: [&str; 3] = ["doctor", "run", "serve"];
 /// What the other commands take of a server's settings: where it keeps what it knows.
 const SHARED: [&str; 4] = ["audit_key_file", "data_dir", "database_url", "database_url_file"];
 /// Flags that are no settings: they are for one start, or for this program itself.
@@ -165,7 +167,7 @@ fn with_defaults(command: Command, matches: &ArgMatches, entries: &[Entry]) -> C
         source.is_some_and(|source| source != ValueSource::DefaultValue)
     };
     let one_thing_is_said = ONE_THING.into_iter().any(is_said);
-    let of_a_server = SERVERS.contains(&name);
+    let of_a_server = TAKERS.contains(&name);
     let default = |arg: Arg| {
         let entry = key_of(&arg).and_then(|key| entries.iter().find(|entry| entry.key == key));
         let Some((entry, Ok(values))) = entry.map(|entry| (entry, &entry.value)) else { return arg };

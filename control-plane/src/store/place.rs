@@ -9,7 +9,8 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::{Host, Url};
 
 use super::postgres::PostgresStore;
-use super::sqlite::SqliteStore;
+use super::schema::Schema;
+use super::sqlite::{SqliteStore, copy};
 use super::{Store, StoreError};
 use crate::data_folder::{DataFolder, read_private};
 
@@ -21,6 +22,17 @@ pub async fn open(folder: &DataFolder, url: Option<&DatabaseUrl>) -> Result<Arc<
     match url {
         None => Ok(Arc::new(SqliteStore::open(&folder.database()).await?)),
         Some(url) => Ok(Arc::new(PostgresStore::open(&url.server()?).await?)),
+    }
+}
+
+/// How the database's schema stands to this program's; `None` if it is none of this program's. Nothing is changed.
+///
+/// # Errors
+/// The URL or the database cannot be used.
+pub async fn schema(folder: &DataFolder, url: Option<&DatabaseUrl>) -> Result<Option<Schema>, StoreError> {
+    match url {
+        None => copy::schema(&folder.database()).await,
+        Some(url) => PostgresStore::schema(&url.server()?).await,
     }
 }
 

@@ -43,7 +43,7 @@ use self::changes::Changes;
 use super::listing::Dialect;
 use super::place::Server;
 use super::rows::{one_row, signed, unsigned};
-use super::schema::{Step, migrator, refused};
+use super::schema::{Schema, Step, migrator, refused};
 use super::{
     Census, Continuity, Store, StoreError, StoredSettings, TokenFilter, TokenPage, Transaction, Version,
 };
@@ -121,6 +121,30 @@ impl PostgresStore {
         let pool =
             pool.after_connect(|db, _| Box::pin(session::prepare(db))).connect_with(options.clone()).await?;
         Ok(Self { pool, writers: Arc::default(), changes: Changes::new(options), lineage })
+    }
+}
+
+impl PostgresStore {
+    /// How the database's schema stands to this program's; `None` if it is none of this program's.
+    ///
+    /// # Errors
+    /// It cannot be reached.
+    pub async fn schema(server: &Server) -> Result<Option<Schema>> {
+        let unusable = |problem: String| StoreError::Unusable { place: server.place().to_owned(), problem };
+        let connect = PgConnection::connect_with(server.options());
+        let connected = tokio::time::timeout(ACQUIRE, connect).await;
+        let connected = connected.map_err(|_| unusable("it does not answer".to_owned()))?;
+        let mut db = connected.map_err(|error| unusable(format!("cannot connect: {error}")))?;
+        let there: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+            .fetch_one(&mut db)
+            .await?;
+        let taken: Option<Vec<i64>> = if there {
+            Some(sqlx::query_scalar("SELECT version FROM _sqlx_migrations").fetch_all(&mut db).await?)
+        } else {
+            None
+        };
+        db.close().await?;
+        Ok(taken.map(|taken| Schema::of(&taken, MIGRATIONS)))
     }
 }
 

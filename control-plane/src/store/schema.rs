@@ -23,3 +23,26 @@ pub(super) fn refused(error: MigrateError) -> StoreError {
         other => StoreError::Migration(other),
     }
 }
+
+/// How the schema of a database stands to the one that this program works with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schema {
+    /// It is older.
+    Older,
+    /// It is the same.
+    Same,
+    /// It is newer.
+    Newer,
+}
+
+impl Schema {
+    /// From the numbers of the steps that were taken.
+    pub(super) fn of(taken: &[i64], steps: &[Step]) -> Self {
+        let is_ours = |number: &i64| steps.iter().any(|(ours, _, _)| ours == number);
+        match taken.iter().all(is_ours) {
+            true if taken.len() == steps.len() => Self::Same,
+            true => Self::Older,
+            false => Self::Newer,
+        }
+    }
+}

@@ -22,6 +22,7 @@ use crate::schema;
 /// What a token is to be.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"description": "nightly report", "valid_for": "P6M", "scope": "read_only"})))]
 pub struct NewToken {
     /// What it is for.
     #[schema(value_type = schema::Text)]

@@ -3,6 +3,7 @@
 
 mod audit;
 mod commands;
+mod doctor;
 mod killed;
 mod password;
 #[allow(dead_code, reason = "each of the binaries that share it uses a part")]

@@ -10,6 +10,7 @@ mod creation;
 mod dataplane;
 mod dataplane_tls;
 mod delivery;
+mod docs;
 mod edge;
 mod first_start;
 mod fleet;

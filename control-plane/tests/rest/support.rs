@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::response::Response;
 use gatepass::config::wire::Report;
 use gatepass_control_plane::api::{self, AllowedHosts, Api, TrustedProxies};
 use gatepass_control_plane::app::{self, Config, Server, StartError, Storage};
@@ -211,6 +212,12 @@ impl Gate {
     /// Sends as a peer on this machine.
     pub async fn send(&self, request: Request<Body>) -> Reply {
         self.send_from([127, 0, 0, 1], request).await
+    }
+
+    /// What is no text, as it comes.
+    pub async fn response(&self, mut request: Request<Body>) -> Response {
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 4711))));
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     pub async fn send_from(&self, peer: impl Into<IpAddr>, mut request: Request<Body>) -> Reply {

@@ -7,6 +7,7 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::{MIGRATIONS, Result};
 use crate::store::StoreError;
+use crate::store::schema::Schema;
 
 /// A file that a backup carries, and its content.
 pub type Carried = (String, Vec<u8>);
@@ -76,17 +77,6 @@ pub async fn damage(path: &Path) -> Result<Option<String>> {
     Ok((found != "ok").then_some(found))
 }
 
-/// How the schema of a file stands to the one that this program works with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Schema {
-    /// It is older.
-    Older,
-    /// It is the same.
-    Same,
-    /// It is newer.
-    Newer,
-}
-
 /// The schema of the file at `path`; `None` if it is none of this program's.
 ///
 /// # Errors
@@ -101,12 +91,7 @@ pub async fn schema(path: &Path) -> Result<Option<Schema>> {
         Some(sqlx::query_scalar("SELECT version FROM _sqlx_migrations").fetch_all(&mut db).await?)
     };
     db.close().await?;
-    let is_ours = |version: &i64| MIGRATIONS.iter().any(|(ours, _, _)| ours == version);
-    Ok(steps.map(|steps| match steps.iter().all(is_ours) {
-        true if steps.len() == MIGRATIONS.len() => Schema::Same,
-        true => Schema::Older,
-        false => Schema::Newer,
-    }))
+    Ok(steps.map(|steps| Schema::of(&steps, MIGRATIONS)))
 }
 
 async fn open(path: &Path) -> Result<SqliteConnection> {

@@ -1,0 +1,264 @@
+//! The data folder, the database, the audit, the clock and the ports of this machine. Nothing is changed.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use super::Finding;
+use crate::app::Storage;
+use crate::audit;
+use crate::clock::{Clock, rfc3339};
+use crate::data_folder::DataFolder;
+use crate::delivery::ecds;
+use crate::domain::fleet::{FORGOTTEN_AFTER, MAX_WORKERS};
+use crate::store::place;
+use crate::store::schema::Schema;
+use crate::store::sqlite::{SqliteStore, copy};
+use crate::store::{Store, StoreError, Version};
+
+/// How far a clock may be off, in seconds, before somebody should look.
+const CLOCK: i64 = 5;
+/// How long a port may take to take a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Who may look into the folder.
+pub fn folder(path: &Path) -> (Option<DataFolder>, Vec<Finding>) {
+    let folder = match DataFolder::open(path) {
+        Ok(folder) => folder,
+        Err(error) => {
+            let advice = "start `gatepass serve`, which makes it, or name it with --data-dir";
+            return (None, vec![Finding::error("data_folder", error.to_string(), advice)]);
+        }
+    };
+    let mut findings = Vec::new();
+    let ours = rustix::process::geteuid().as_raw();
+    for entry in folder.path().read_dir().into_iter().flatten().flatten() {
+        let Ok(metadata) = entry.metadata() else { continue };
+        let shown = entry.path().display().to_string();
+        if metadata.is_symlink() {
+            let advice = "put the file itself in its place";
+            findings.push(Finding::warning("data_folder", format!("{shown} is a link"), advice));
+        } else if metadata.is_file() && metadata.mode() & 0o077 != 0 {
+            let advice = format!("run `chmod 600 {shown}`");
+            findings.push(Finding::error("data_folder", format!("{shown} is open to other users"), advice));
+        } else if ours != 0 && metadata.uid() != ours {
+            let advice = "run everything on the data folder as the one user that the server runs as";
+            findings.push(Finding::warning("data_folder", format!("{shown} is another user's"), advice));
+        }
+    }
+    if findings.is_empty() {
+        let found = format!("{} and the files in it are the owner's alone", folder.path().display());
+        findings.push(Finding::ok("data_folder", found));
+    }
+    (Some(folder), findings)
+}
+
+/// The database and the audit in it, the newest revision, and what proxies enforce by their reports.
+pub async fn database(
+    folder: &DataFolder,
+    storage: &Storage,
+    clock: &dyn Clock,
+) -> (Option<Version>, Vec<Finding>) {
+    let (store, mut findings) = open(folder, storage).await;
+    let Some(store) = store else { return (None, findings) };
+    let looked = look(store.as_ref(), folder, storage, clock, &mut findings).await;
+    store.close().await;
+    let version = looked.unwrap_or_else(|error| {
+        findings.push(Finding::error("database", error.to_string(), "restore a backup if it stays so"));
+        None
+    });
+    (version, findings)
+}
+
+type Opened = (Option<std::sync::Arc<dyn Store>>, Vec<Finding>);
+
+async fn open(folder: &DataFolder, storage: &Storage) -> Opened {
+    let wrong = |found: String, advice: &str| (None, vec![Finding::error("database", found, advice)]);
+    let file = folder.database();
+    if storage.database.is_none() && !file.is_file() {
+        return wrong(format!("there is no {}", file.display()), "start `gatepass serve`, which makes it");
+    }
+    match place::schema(folder, storage.database.as_ref()).await {
+        Ok(Some(Schema::Same)) => {}
+        Ok(Some(Schema::Newer)) => {
+            return wrong(
+                "the database was written by a newer gatepass".to_owned(),
+                "run that version, or restore a backup made before it",
+            );
+        }
+        Ok(Some(Schema::Older)) => {
+            return wrong(
+                "the database is of an older gatepass".to_owned(),
+                "back it up with that version, then start this one, which brings it up to date",
+            );
+        }
+        Ok(None) => {
+            return wrong(
+                "the database is none of gatepass's".to_owned(),
+                "start `gatepass serve`, or name another",
+            );
+        }
+        Err(error) => {
+            return wrong(error.to_string(), "see docs/operations.md; restore a backup if it is damaged");
+        }
+    }
+    if let Some(url) = &storage.database {
+        // Of the same schema: nothing is brought up to date.
+        let opened = place::open(folder, Some(url)).await;
+        return match opened {
+            Ok(store) => (
+                Some(store),
+                vec![Finding::ok("database", "PostgreSQL answers; its schema is this version's")],
+            ),
+            Err(error) => wrong(error.to_string(), "see docs/operations.md"),
+        };
+    }
+    match copy::damage(&file).await {
+        Ok(None) => {}
+        Ok(Some(problem)) => return wrong(format!("the database is damaged: {problem}"), "restore a backup"),
+        Err(error) => return wrong(error.to_string(), "restore a backup if it stays so"),
+    }
+    match SqliteStore::open_copy(&file).await {
+        Ok(store) => {
+            let found = "SQLite finds nothing wrong; its schema is this version's";
+            (Some(std::sync::Arc::new(store)), vec![Finding::ok("database", found)])
+        }
+        Err(error) => wrong(error.to_string(), "see docs/operations.md"),
+    }
+}
+
+async fn look(
+    store: &dyn Store,
+    folder: &DataFolder,
+    storage: &Storage,
+    clock: &dyn Clock,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<Version>, StoreError> {
+    let key = match &storage.audit_key {
+        Some(file) => audit::read_key(file),
+        None => audit::load_key(folder),
+    };
+    match key {
+        Err(error) => findings.push(Finding::error(
+            "audit",
+            error.to_string(),
+            "put back the key that belongs to this database",
+        )),
+        Ok(key) => findings.push(match audit::verify(store, &key, None, |_| {}).await? {
+            Ok(head) => Finding::ok("audit", format!("the audit is whole, its head {head}")),
+            Err(found) => {
+                let advice =
+                    "find out who changed the database: `gatepass audit verify`; compare with a backup";
+                Finding::error("audit", format!("the audit is not whole: {found}"), advice)
+            }
+        }),
+    }
+    let mut tx = store.read().await?;
+    let version = tx.version().await?;
+    let last = tx.audit_before(None, 1).await?.first().map(|entry| entry.draft.at);
+    let now = clock.now().as_second();
+    findings.push(against_the_audit(last, now));
+    if let Some(version) = &version {
+        findings.push(delivered(folder, version));
+        let workers = tx.workers(now.saturating_sub(FORGOTTEN_AFTER), MAX_WORKERS).await?;
+        let speaking = workers.iter().filter(|worker| !worker.is_silent(now));
+        let behind: Vec<_> =
+            speaking.clone().map(|worker| worker.behind(&version.epoch, version.revision)).collect();
+        let late = behind.iter().filter(|behind| **behind != Some(0)).count();
+        let found = format!(
+            "{} of {} workers that report enforce revision {}",
+            behind.len() - late,
+            behind.len(),
+            version.revision
+        );
+        findings.push(if late == 0 {
+            Finding::ok("fleet", found)
+        } else {
+            Finding::warning(
+                "fleet",
+                found,
+                "GET /api/v1/fleet names the others; a worker reports within a minute",
+            )
+        });
+    }
+    Ok(version)
+}
+
+fn against_the_audit(last: Option<i64>, now: i64) -> Finding {
+    let ahead = last.map_or(0, |last| last.saturating_sub(now));
+    if ahead > CLOCK {
+        let found = format!("this machine's clock is {ahead} s behind the audit's last entry");
+        return Finding::error("clock", found, "set the clock, by NTP for example: tokens end by it");
+    }
+    Finding::ok("clock", format!("{}, not before the audit's last entry", rfc3339(now)))
+}
+
+/// The clock of the machine that Envoy runs on, by which tokens end there. `date` is what a reply of its bears.
+pub fn against_envoy(date: Option<i64>, now: i64) -> Option<Finding> {
+    let off = date?.saturating_sub(now);
+    let found = format!("Envoy's clock and this one are {} s apart", off.abs());
+    Some(if off.abs() > CLOCK {
+        Finding::error(
+            "clock_of_envoy",
+            found,
+            "set both by NTP: tokens end by Envoy's clock, and reports are judged by this one",
+        )
+    } else {
+        Finding::ok("clock_of_envoy", found)
+    })
+}
+
+/// What the file that Envoy watches holds.
+fn delivered(folder: &DataFolder, newest: &Version) -> Finding {
+    let file = folder.ecds_file();
+    let found = std::fs::read(&file).ok().and_then(|content| ecds::configuration(&content));
+    let advice = "is `gatepass serve` running? Its log says why it cannot write. With --ecds-file the file is elsewhere, and this says nothing";
+    let Some(found) = found else {
+        let found = format!("{} holds no configuration", file.display());
+        return Finding::warning("delivery", found, advice);
+    };
+    let told =
+        format!("{} holds revision {}; {} is committed", file.display(), found.revision, newest.revision);
+    if found.epoch == newest.epoch && found.revision == newest.revision.to_string() {
+        return Finding::ok("delivery", told);
+    }
+    Finding::warning("delivery", told, advice)
+}
+
+/// Whether a server answers where it should, or could.
+pub async fn port(folder: &DataFolder, address: SocketAddr, flag: &str) -> Finding {
+    let is_locked = std::fs::File::open(folder.path().join("serve.lock"));
+    let runs =
+        is_locked.is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)));
+    let answers = async || {
+        timeout(PATIENCE, TcpStream::connect(address)).await.is_ok_and(|connected| connected.is_ok())
+    };
+    match (runs, runs && answers().await) {
+        (true, true) => Finding::ok("port", format!("a server answers at {address}")),
+        (true, false) => {
+            let advice = format!(
+                "name the address that it was started with, by {flag}, or stop it and start it there"
+            );
+            Finding::error(
+                "port",
+                format!("a server uses the data folder, and none answers at {address}"),
+                advice,
+            )
+        }
+        (false, _) => match TcpListener::bind(address).await {
+            Ok(_) => Finding::ok("port", format!("no server runs; {address} is free")),
+            Err(error) => {
+                let advice = format!("stop what uses it, or give another address with {flag}");
+                Finding::error(
+                    "port",
+                    format!("no server runs, and {address} cannot be listened on: {error}"),
+                    advice,
+                )
+            }
+        },
+    }
+}
