@@ -58,16 +58,18 @@ pub(super) async fn once(context: Context, key: Key, request: Request, next: Nex
         Ok(bytes) => bytes,
         Err(problem) => return problem.into_response(),
     };
-    let begun = idempotency::begin(&context, &key, &fingerprint(&path, &bytes)).await;
-    match begun {
-        Ok(Begun::First) => {}
-        Ok(Begun::Done(reply)) => return replay(&reply),
-        Ok(refused) => return refusal(&refused).into_response(),
-        Err(error) => return Problem::from(error).into_response(),
-    }
+    let fingerprint = fingerprint(&path, &bytes);
     let request = Request::from_parts(parts, Body::from(bytes));
-    // On its own: a client that hangs up, for which the key is there, must not leave it open whether it was done.
-    let work = async move { keep(&context, &key, next.run(request).await).await };
+    // On its own, from the note that it was begun: a client that hangs up, for which the key is there, must not leave it
+    // open whether it was done.
+    let work = async move {
+        match idempotency::begin(&context, &key, &fingerprint).await {
+            Ok(Begun::First) => keep(&context, &key, next.run(request).await).await,
+            Ok(Begun::Done(reply)) => replay(&reply),
+            Ok(refused) => refusal(&refused).into_response(),
+            Err(error) => Problem::from(error).into_response(),
+        }
+    };
     let done = tokio::spawn(work.in_current_span()).await;
     done.unwrap_or_else(|error| Problem::internal(&error.to_string()).into_response())
 }
