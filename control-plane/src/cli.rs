@@ -2,8 +2,11 @@
 
 pub mod audit;
 pub mod backup;
+pub mod client;
+pub mod context;
 pub mod doctor;
 pub mod logging;
+pub mod login;
 pub mod openapi;
 mod output;
 mod prompt;
@@ -14,11 +17,15 @@ pub mod serve;
 mod settings_file;
 pub mod snapshot;
 pub mod storage;
+pub mod token;
 pub mod user;
+pub mod whoami;
 
 use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use client::failure::Failure;
 
 /// API tokens for anything behind Envoy.
 #[derive(Debug, Parser)]
@@ -57,6 +64,16 @@ enum Command {
     Render(render::RenderCommand),
     /// Print the OpenAPI document of REST
     Openapi,
+    /// Keep a server and a token for it, which is read from standard input or GATEPASS_TOKEN
+    Login(login::LoginArgs),
+    /// The servers that `login` knows
+    #[command(subcommand)]
+    Context(context::ContextCommand),
+    /// Show who this is to the server, and with which token
+    Whoami(whoami::WhoamiArgs),
+    /// Manage tokens on a server
+    #[command(subcommand)]
+    Token(token::TokenCommand),
 }
 
 impl Cli {
@@ -86,8 +103,12 @@ impl Cli {
             Command::Backup(args) => backup::execute(args).await,
             Command::Restore(args) => restore::execute(args).await,
             Command::Reconcile(args) => restore::reconcile(args).await,
-            Command::Snapshot(command) => tokio::task::spawn_blocking(|| snapshot::execute(command)).await?,
+            Command::Snapshot(command) => snapshot::execute(command).await,
             Command::Openapi => openapi::execute(),
+            Command::Login(args) => login::execute(args).await,
+            Command::Context(command) => context::execute(command),
+            Command::Whoami(args) => whoami::execute(args).await,
+            Command::Token(command) => token::execute(command).await,
             Command::Render(command) => tokio::task::spawn_blocking(|| render::execute(command)).await?,
         }
     }
@@ -103,10 +124,12 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 }
 
 /// The exit code of a command that failed with `error`: 3 when it found that the audit is not whole, or another error that it
-/// was to find, else 1. What clap
-/// does not understand ends with 2.
+/// was to find; what [`Failure`] says when a server was asked; else 1. What clap does not understand ends with 2.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.is::<audit::NotWhole>() || error.is::<doctor::NotWell>() { 3 } else { 1 }
+    if error.is::<audit::NotWhole>() || error.is::<doctor::NotWell>() {
+        return 3;
+    }
+    error.downcast_ref::<Failure>().map_or(1, Failure::exit_code)
 }
 
 /// An error with its causes, each told once: some errors name their cause themselves.

@@ -211,7 +211,11 @@ impl TlsFiles {
     }
 }
 
-fn roots(path: &Path, flag: &'static str) -> Result<RootCertStore, TlsError> {
+/// The authorities in the PEM file at `path`, which `flag` named: at least one.
+///
+/// # Errors
+/// The file cannot be used.
+pub fn roots(path: &Path, flag: &'static str) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path, flag)? {
         let unusable = |error: rustls::Error| TlsError::ClientCa {

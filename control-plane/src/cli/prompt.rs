@@ -1,4 +1,4 @@
-//! A password from standard input.
+//! A secret from standard input.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
@@ -14,22 +14,31 @@ use crate::password::{MAX_LEN, Password};
 /// # Errors
 /// Standard input cannot be read, the person interrupts, or the line is no password.
 pub(super) async fn read_password(prompt: &str) -> anyhow::Result<Password> {
+    Ok(Password::parse(&read_secret(prompt).await?)?)
+}
+
+/// One line without its end: typed unseen after `prompt` on a terminal, the first one of a pipe. What is longer than any
+/// secret is cut.
+///
+/// # Errors
+/// Standard input cannot be read, or the person interrupts.
+pub(super) async fn read_secret(prompt: &str) -> anyhow::Result<String> {
     let line = if io::stdin().is_terminal() { ask(prompt).await? } else { read_line()? };
     let line = line.strip_suffix('\n').unwrap_or(&line);
-    Ok(Password::parse(line.strip_suffix('\r').unwrap_or(line))?)
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
 async fn ask(prompt: &str) -> anyhow::Result<String> {
     // Caught before the echo is off: the default would end the process and leave the terminal mute.
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let unseen = Unseen::begin().context("cannot keep the terminal from showing the password")?;
+    let unseen = Unseen::begin().context("cannot keep the terminal from showing it")?;
     say(prompt);
     let (tell, told) = oneshot::channel();
     // Not one of the runtime's own threads: it would wait for the line even after an interruption.
     std::thread::spawn(move || tell.send(read_line()));
     let line = tokio::select! {
         line = told => line.context("the terminal was not read")?,
-        _ = interrupt.recv() => bail!("interrupted: the password has not been changed"),
+        _ = interrupt.recv() => bail!("interrupted: nothing has been changed"),
     };
     drop(unseen);
     // The person's Enter was not shown either.
@@ -43,11 +52,11 @@ fn say(text: &str) {
 }
 
 fn read_line() -> anyhow::Result<String> {
-    // Four bytes are the most that a character takes; what is longer is refused by its length.
+    // Four bytes are the most that a character takes; what is longer, than a token as well, is refused by its length.
     let most = u64::try_from(MAX_LEN * 4 + 3).unwrap_or(u64::MAX);
     let mut line = String::new();
     let read = io::stdin().lock().take(most).read_line(&mut line);
-    read.context("cannot read the password from standard input")?;
+    read.context("cannot read standard input")?;
     Ok(line)
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use gatepass::compact;
+use tokio::task::spawn_blocking;
 
 use super::output;
 use crate::data_folder::write_private;
@@ -63,11 +64,11 @@ pub struct InspectArgs {
 /// # Errors
 /// The first field for which the filter would refuse the configuration, a chunk under a wrong name, or what cannot be
 /// read or written.
-pub fn execute(command: SnapshotCommand) -> anyhow::Result<()> {
+pub async fn execute(command: SnapshotCommand) -> anyhow::Result<()> {
     match command {
-        SnapshotCommand::Encode(args) => encode(&args),
-        SnapshotCommand::Decode(args) => decode(&args),
-        SnapshotCommand::Inspect(args) => inspect(&args),
+        SnapshotCommand::Encode(args) => spawn_blocking(move || encode(&args)).await?,
+        SnapshotCommand::Decode(args) => spawn_blocking(move || decode(&args)).await?,
+        SnapshotCommand::Inspect(args) => spawn_blocking(move || inspect(&args)).await?,
     }
 }
 

@@ -19,6 +19,16 @@ pub fn harmless(text: &str) -> String {
     shown
 }
 
+/// The same for JSON, whose own line ends and tabs between values stay: it means what it meant.
+pub fn harmless_json(json: &str) -> String {
+    let lines = json.split_inclusive(['\n', '\r', '\t']).map(|piece| {
+        let text = piece.trim_end_matches(['\n', '\r', '\t']);
+        // Inside a JSON text no such character stands as it is (RFC 8259 §7).
+        harmless(text) + piece.get(text.len()..).unwrap_or_default()
+    });
+    lines.collect()
+}
+
 fn is_visible(c: char) -> bool {
     !matches!(
         c.general_category(),
@@ -55,5 +65,8 @@ mod tests {
         let shown = harmless(&value.to_string());
         assert!(shown.is_ascii());
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+        let pretty = harmless_json(&format!("{value:#}\r\n\t"));
+        assert!(pretty.is_ascii() && pretty.contains("{\n  "), "{pretty}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&pretty).unwrap(), value);
     }
 }

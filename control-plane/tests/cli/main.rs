@@ -1,7 +1,8 @@
-//! The binary: what it says at start, and the commands that work on the data folder.
+//! The binary: what it says at start, and its commands.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic, and so may its helpers")]
 
 mod audit;
+mod client;
 mod commands;
 mod doctor;
 mod killed;
