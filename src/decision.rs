@@ -83,7 +83,7 @@ pub enum Refusal {
     SchemeRefused,
     /// The token is disabled.
     TokenDisabled,
-    /// The token's owner is deactivated.
+    /// The token's owner is deactivated or suspended.
     UserInactive,
     /// The settings bar the owner from using tokens.
     UseNotAllowed,

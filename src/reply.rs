@@ -48,7 +48,9 @@ impl Reply {
                 (403, "This is no API token, and other credentials are not accepted here.")
             }
             Refusal::TokenDisabled => (403, "The token is disabled."),
-            Refusal::UserInactive => (403, "The token's owner is deactivated."),
+            Refusal::UserInactive => {
+                (403, "The token's owner is deactivated or has not signed in for too long.")
+            }
             Refusal::UseNotAllowed => (403, "The token's owner may not use tokens."),
             Refusal::TokenExpired => (403, "The token has expired."),
             Refusal::ScopeExceeded => (403, "The token's scope does not allow this request."),

@@ -14,6 +14,7 @@ mod health;
 mod identities;
 mod import;
 mod metrics;
+mod notices;
 mod oidc;
 mod openapi;
 mod session;
@@ -70,6 +71,7 @@ fn v1() -> Described {
         .add(routes!(tokens::list_tokens, tokens::create_token))
         .add(routes!(tokens::show_token, tokens::update_token, tokens::revoke_token))
         .add(routes!(tokens::rotate_token))
+        .add(routes!(notices::list_notices))
         .add(routes!(users::list_users, users::create_user))
         .add(routes!(users::show_user, users::update_user))
         .add(routes!(users::set_password))

@@ -32,6 +32,7 @@ use crate::sign_in::{self, Guard};
 use crate::signal::DeliverySignal;
 use crate::store::place::{self, DatabaseUrl};
 use crate::store::{Store, StoreError};
+use crate::suspension;
 
 /// Why a start failed, as a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -231,6 +232,7 @@ impl Server {
         let context = self.api.context.clone();
         let delivery = tokio::spawn(self.delivery.run());
         let upkeep = tokio::spawn(sign_in::upkeep(context.clone()));
+        let suspensions = tokio::spawn(suspension::upkeep(context.clone()));
         let (stop, stopped) = watch::channel(());
         let told_to = |mut stopped: watch::Receiver<()>| async move {
             // The sender says nothing: it goes.
@@ -248,6 +250,7 @@ impl Server {
         tokio::join!(shutdown, rest, reports, metrics);
         delivery.abort();
         upkeep.abort();
+        suspensions.abort();
         context.store.close().await;
         drop(self.lock);
     }

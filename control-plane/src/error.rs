@@ -136,8 +136,8 @@ pub enum Unauthenticated {
     /// Disabled for the time being.
     #[error("the token is disabled")]
     Disabled,
-    /// The owner is deactivated.
-    #[error("the user is deactivated")]
+    /// The owner is deactivated, or suspended.
+    #[error("the user is deactivated, or has not signed in for too long")]
     UserInactive,
     /// The settings bar the owner from using tokens.
     #[error("the settings do not let the token's owner use tokens")]

@@ -48,6 +48,8 @@ pub async fn set_up(context: &Context, protected_paths: &[String]) -> Result<boo
         created_at: change.at(),
         last_sign_in_at: None,
         failed_sign_ins: 0,
+        suspended_at: None,
+        exempt_from_suspension: false,
     };
     let admin = users::insert(&mut change, admin, Some(&hash)).await?;
     let token = managing_token(context, &mut change, &admin, "first start").await?;

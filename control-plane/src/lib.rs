@@ -2,7 +2,7 @@
 //! them in the hands of the proxy.
 //!
 //! Dependencies point one way: [`cli`] → [`app`] → [`api`], [`dataplane`] and [`delivery`] → use cases ([`tokens`],
-//! [`users`], [`sign_in`], [`oidc`], [`settings`], [`audit`], [`idempotency`], [`usage`], [`fleet`], [`first_start`],
+//! [`users`], [`suspension`], [`notices`], [`sign_in`], [`oidc`], [`settings`], [`audit`], [`idempotency`], [`usage`], [`fleet`], [`first_start`],
 //! [`way_back`], [`epoch`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
 //! filter's core.
 
@@ -28,6 +28,7 @@ pub mod fleet;
 mod http;
 pub mod idempotency;
 pub mod metrics;
+pub mod notices;
 pub mod oidc;
 pub mod password;
 pub mod random;
@@ -40,6 +41,7 @@ pub mod sign_in;
 pub mod signal;
 pub mod snapshot;
 pub mod store;
+pub mod suspension;
 pub mod tls;
 pub mod tokens;
 pub mod usage;

@@ -15,7 +15,9 @@ use crate::domain::audit::Action;
 use crate::domain::grace::MAX_TEXT as MAX_GRACE_TEXT;
 use crate::domain::groups;
 use crate::domain::listing::{Preset, SortBy, TimeField};
+use crate::domain::notices::STAGES;
 use crate::domain::settings::{APPLY_BOUND, MAX_TOKENS_PER_USER, Settings, SettingsPatch};
+use crate::domain::suspension::{MAX_DAYS, MIN_DAYS};
 use crate::domain::text::MAX_TEXT;
 use crate::password;
 use crate::tokens::MAX_NAMES;
@@ -166,6 +168,8 @@ kinds! {
         "description": "Behind `-` descending. What was never used is the earliest, what never ends the latest; equals stand in \
                         the order of creation",
     });
+    /// How soon a token ends.
+    NoticeStage => json!({"type": "integer", "enum": STAGES, "description": "Days"});
     /// How many items a page has.
     Limit => json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 50});
     /// Where a page begins.
@@ -206,6 +210,11 @@ kinds! {
     Prefixes => json!({
         "type": "array", "minItems": 1, "maxItems": MAX_PREFIXES, "uniqueItems": true,
         "items": {"type": "string", "minLength": 1, "maxLength": MAX_PREFIX_LEN, "pattern": "^[A-Za-z0-9_-]+$"},
+    });
+    /// `suspend_after_days`.
+    SuspendAfterDays => json!({
+        "type": "integer", "minimum": MIN_DAYS, "maximum": MAX_DAYS,
+        "description": "After how many times 24 hours without a sign-in somebody's tokens stop until the next one",
     });
     /// `max_tokens_per_user`.
     TokensPerUser => json!({"type": "integer", "minimum": 1, "maximum": MAX_TOKENS_PER_USER});

@@ -15,6 +15,7 @@ use crate::domain::settings::{Settings, SettingsPatch};
 use crate::error::Error;
 use crate::snapshot;
 use crate::store::StoredSettings;
+use crate::suspension;
 pub use bound::Cut;
 pub(crate) use bound::shorten as shorten_in;
 pub use preview::{Preview, preview};
@@ -63,6 +64,7 @@ pub async fn update(
     if new != old.settings {
         snapshot::check_settings(&new)?;
         change.tx.replace_settings(&new).await?;
+        suspension::follow_setting(&mut change, &old.settings, &new).await?;
         let (before, after) = differences(&old.settings, &new);
         change.record(Action::SettingsUpdated, "settings".to_owned(), &before, &after);
         change.filter_sees_it();

@@ -19,6 +19,7 @@ use crate::domain::sign_in::{AUDITED_EVERY, FORGOTTEN_AFTER, Failures, NOBODY};
 use crate::domain::user::{User, system_actor};
 use crate::error::{Error, Unauthenticated};
 use crate::random::sortable_id;
+use crate::suspension;
 use crate::users;
 pub use guard::Guard;
 pub use password::{Attempt, check_password, with_password};
@@ -50,7 +51,7 @@ pub struct SignedIn {
 pub(crate) async fn begin(
     context: &Context,
     change: &mut Change<'_>,
-    user: User,
+    mut user: User,
     method: Method,
     old: Option<SecretHash>,
 ) -> Result<SignedIn, Error> {
@@ -69,6 +70,7 @@ pub(crate) async fn begin(
     change.tx.insert_session(&session).await?;
     change.tx.trim_sessions(user.id, MOST_SESSIONS).await?;
     change.tx.note_sign_in(user.id, at).await?;
+    suspension::resume(change, &mut user).await?;
     change.record(
         Action::SignInSucceeded,
         users::target(&user),

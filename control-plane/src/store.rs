@@ -10,6 +10,7 @@ pub mod postgres;
 mod rows;
 pub mod schema;
 pub mod sqlite;
+pub mod suspensions;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,6 +28,7 @@ use crate::domain::usage::TokenUse;
 use crate::domain::user::{Identity, Role, User, UserFilter};
 use crate::idempotency::{Key, Known};
 pub use filter::{Position, SortKey, TokenFilter, TokenPage};
+use suspensions::Suspensions;
 
 /// The database failed, or holds what this program did not write. The cause is for the log, not for clients.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +91,8 @@ impl StoreError {
 pub struct Census {
     /// Of every state.
     pub tokens: Vec<(State, u64)>,
+    /// In use and ending within 1, 7 and 30 days, those that end sooner included.
+    pub expiring: [u64; 3],
     /// By role and whether they are active; of what there are none is left out.
     pub users: Vec<(Role, bool, u64)>,
 }
@@ -139,7 +143,7 @@ pub trait Store: Send + Sync {
 
 /// One transaction. After an error, it is good for nothing but being dropped.
 #[async_trait]
-pub trait Transaction: Send {
+pub trait Transaction: Suspensions + Send {
     /// Epoch and revision; `None` in a new database.
     async fn version(&mut self) -> Result<Option<Version>, StoreError>;
     /// Writes the first epoch, at revision 0, and the first settings, at version 1.
@@ -175,7 +179,7 @@ pub trait Transaction: Send {
     async fn active_admins(&mut self) -> Result<i64, StoreError>;
     /// Adds a user (`user.id` and `user.has_password` are ignored) and returns the id.
     async fn insert_user(&mut self, user: &User, password_hash: Option<&str>) -> Result<i64, StoreError>;
-    /// Writes role, active, display name, mail address and groups of the user with this id.
+    /// Writes role, active, display name, mail address, groups and whether there is no suspension of the user with this id.
     async fn update_user(&mut self, user: &User) -> Result<(), StoreError>;
     /// The password's hash of the user with this id; `None` without a password.
     async fn password_hash(&mut self, user_id: i64) -> Result<Option<String>, StoreError>;
@@ -260,6 +264,8 @@ pub trait Transaction: Send {
     /// Lets a token that is not revoked end at `expires_at`; `false` when there is none, or it ends no later already.
     async fn shorten_token(&mut self, id: &str, expires_at: i64) -> Result<bool, StoreError>;
 
+    /// How many tokens are in use and end within 1, 7 and 30 days after `now`, those that end sooner included.
+    async fn expiring_tokens(&mut self, now: i64) -> Result<[u64; 3], StoreError>;
     /// How many tokens and users there are at `now`.
     async fn census(&mut self, now: i64) -> Result<Census, StoreError>;
 

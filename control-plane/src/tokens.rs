@@ -15,6 +15,7 @@ use crate::domain::token::{State, Token};
 use crate::error::Error;
 pub use creation::{Created, NewToken, create};
 pub(crate) use creation::{Draft, insert};
+pub(crate) use list::find;
 pub use list::{ListWish, MAX_NAMES, Page, list};
 pub(crate) use revocation::revoke_in;
 pub use revocation::{revoke, revoke_all};

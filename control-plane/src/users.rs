@@ -19,6 +19,7 @@ use crate::domain::user::{Identity, Role, User, UserFilter, check_new_name, name
 use crate::domain::{authority, text};
 use crate::error::Error;
 use crate::schema;
+use crate::suspension;
 use crate::tokens::Page;
 pub use identities::{IdentityView, NewIdentity, add_identity, identities, remove_identity};
 pub use password::{NewPassword, set_password};
@@ -45,6 +46,10 @@ pub struct NewUser {
     #[serde(default)]
     #[schema(value_type = schema::GroupNames, required = false)]
     pub groups: Groups,
+    /// Whether tokens go on working without sign-ins (`suspend_after_days`), as those of a service have to.
+    #[serde(default)]
+    #[schema(required = false)]
+    pub exempt_from_suspension: bool,
 }
 
 /// What is to change. A missing field stays; `null` empties one that may be empty.
@@ -72,6 +77,10 @@ pub struct UserPatch {
     #[serde(deserialize_with = "given")]
     #[schema(value_type = schema::GroupNames, required = false)]
     pub groups: Option<Groups>,
+    /// Whether tokens go on working without sign-ins (`suspend_after_days`), as those of a service have to.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = bool, required = false)]
+    pub exempt_from_suspension: Option<bool>,
 }
 
 fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Role, D::Error> {
@@ -93,6 +102,9 @@ pub struct UserView {
     last_sign_in_at: Option<String>,
     /// Attempts that failed since.
     failed_sign_ins: i64,
+    /// Since when tokens do not work because there was no sign-in for long.
+    #[schema(value_type = Option<schema::Time>, required)]
+    suspended_at: Option<String>,
 }
 
 /// A user as the audit shows it: what somebody made it.
@@ -108,6 +120,8 @@ struct UserRecord {
     email: Option<String>,
     #[schema(value_type = schema::GroupNames)]
     groups: Groups,
+    /// Whether tokens go on working without sign-ins (`suspend_after_days`).
+    exempt_from_suspension: bool,
     #[schema(value_type = schema::Time)]
     created_at: String,
 }
@@ -119,6 +133,7 @@ impl From<&User> for UserView {
             has_password: user.has_password,
             last_sign_in_at: user.last_sign_in_at.map(rfc3339),
             failed_sign_ins: user.failed_sign_ins,
+            suspended_at: user.suspended_at.map(rfc3339),
         }
     }
 }
@@ -132,6 +147,7 @@ impl From<&User> for UserRecord {
             display_name: user.display_name.clone(),
             email: user.email.clone(),
             groups: user.groups.clone(),
+            exempt_from_suspension: user.exempt_from_suspension,
             created_at: rfc3339(user.created_at),
         }
     }
@@ -164,6 +180,8 @@ pub async fn create(
         created_at: change.at(),
         last_sign_in_at: None,
         failed_sign_ins: 0,
+        suspended_at: None,
+        exempt_from_suspension: new.exempt_from_suspension,
     };
     check_texts(&change, &user)?;
     if change.tx.user_by_key(&name_key(&user.name)).await?.is_some() {
@@ -232,12 +250,15 @@ pub async fn update(
     let (mut change, caller) = Change::by(context, caller).await?;
     authority::administers(caller.principal())?;
     let old = change.tx.user(name).await?.ok_or(Error::NotFound("user"))?;
-    let new = patched(old.clone(), patch);
+    let mut new = patched(old.clone(), patch);
     if new == old {
         return Ok((UserView::from(&new), None));
     }
     check_texts(&change, &new)?;
     write(&mut change, &old, &new).await?;
+    if new.exempt_from_suspension {
+        suspension::resume(&mut change, &mut new).await?;
+    }
     keep_an_admin(&mut change).await?;
     Ok((UserView::from(&new), Some(change.commit().await?)))
 }
@@ -294,6 +315,7 @@ fn patched(mut user: User, patch: UserPatch) -> User {
         user.email = email;
     }
     user.groups = patch.groups.unwrap_or(user.groups);
+    user.exempt_from_suspension = patch.exempt_from_suspension.unwrap_or(user.exempt_from_suspension);
     user
 }
 

@@ -12,6 +12,7 @@ use crate::domain::user::{Role, system_actor};
 use crate::error::Error;
 use crate::first_start::{ADMIN, managing_token};
 use crate::password::Password;
+use crate::suspension;
 use crate::users;
 
 /// Gives a user a new password. Once the first admin's has been changed, the files of the first start are removed.
@@ -48,13 +49,16 @@ pub(crate) fn remove_first_start_files(context: &Context, name: &str) -> Result<
 /// There is no such active admin.
 pub async fn recover(context: &Context, name: &str) -> Result<PathBuf, Error> {
     let mut change = Change::by_system(context, system_actor::DATA_FOLDER).await?;
-    let user = change.tx.user(name).await?.ok_or(Error::NotFound("user"))?;
+    let mut user = change.tx.user(name).await?.ok_or(Error::NotFound("user"))?;
     if user.role != Role::Admin || !user.active {
         return Err(Error::Conflict {
             code: "no_admin",
             problem: format!("{name} is no active admin: name one"),
         });
     }
+    // It would otherwise not work.
+    change.tx.note_sign_in(user.id, change.at()).await?;
+    suspension::resume(&mut change, &mut user).await?;
     let token = managing_token(context, &mut change, &user, "gatepass user recover").await?;
     let path = context.folder.recovery_token();
     // In place only once it is good: until then the file may hold an earlier token that still is.

@@ -145,7 +145,7 @@ pub struct Token {
 pub enum StatedRefusal {
     /// Disabled by its owner, a manager or an admin.
     TokenDisabled,
-    /// The owner is deactivated.
+    /// The owner is deactivated or suspended.
     UserInactive,
     /// The settings bar the owner from using tokens.
     UseNotAllowed,

@@ -18,6 +18,10 @@ pub struct Judge<'a> {
     pub new: &'a Settings,
     /// Unix time in seconds.
     pub now: i64,
+    /// Users whose tokens stop because of `suspend_after_days`.
+    pub suspended: &'a BTreeSet<i64>,
+    /// Users whose tokens had stopped because of it, and work again.
+    pub resumed: &'a BTreeSet<i64>,
 }
 
 /// What becomes of one token.
@@ -29,7 +33,9 @@ pub struct Effect {
     pub ends: bool,
     /// Whether it works and its owner will not be let use it.
     pub stops: bool,
-    /// Whether it does not work because its owner is not let use it, and then will be.
+    /// Whether it works and then its owner will be suspended.
+    pub suspended: bool,
+    /// Whether it does not work because its owner is not let use it or is suspended, and then will be.
     pub works_again: bool,
     /// Whether the address that it was used from last is admitted, and then will not be.
     pub outside: bool,
@@ -43,15 +49,18 @@ impl Judge<'_> {
             return Effect::default();
         }
         let cut_to = self.cut_to(token);
-        let works =
-            |settings| token.disabled.is_none() && token.owner_active && may_use(token.owner_role, settings);
-        let (before, after) = (works(self.old), works(self.new));
+        let may = |settings| token.disabled.is_none() && may_use(token.owner_role, settings);
+        let before = token.owner_active && may(self.old);
+        let returns = token.owner_active || self.resumed.contains(&token.owner_id);
+        let suspended = self.suspended.contains(&token.owner_id);
+        let after = returns && !suspended && may(self.new);
         let last_ip = token.last_used.as_ref().and_then(|last| last.ip);
         let was_inside = last_ip.is_some() && self.old.allowed_ips.admits(last_ip);
         Effect {
             cut_to,
             ends: cut_to.is_some_and(|end| end <= self.now),
-            stops: before && !after,
+            stops: before && !may(self.new),
+            suspended: before && suspended,
             works_again: !before && after,
             outside: before && was_inside && !self.new.allowed_ips.admits(last_ip),
         }

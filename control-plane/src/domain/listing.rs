@@ -41,6 +41,9 @@ pub enum Preset {
     Never,
     /// Past its end.
     Expired,
+    /// Ends within 24 hours, and has not yet.
+    #[serde(rename = "within_1_day")]
+    Within1Day,
     /// Ends within 7 times 24 hours, and has not yet.
     #[serde(rename = "within_7_days")]
     Within7Days,
@@ -52,11 +55,13 @@ pub enum Preset {
 impl Preset {
     /// The presets of a field.
     pub fn of(field: TimeField) -> &'static [Self] {
-        use Preset::{Expired, Last7Days, Last30Days, Last90Days, Never, Today, Within7Days, Within30Days};
+        use Preset::{
+            Expired, Last7Days, Last30Days, Last90Days, Never, Today, Within1Day, Within7Days, Within30Days,
+        };
         match field {
             TimeField::Created => &[Today, Last7Days, Last30Days, Last90Days],
             TimeField::LastUsed => &[Today, Last7Days, Last30Days, Last90Days, Never],
-            TimeField::Expires => &[Within7Days, Within30Days, Expired, Never],
+            TimeField::Expires => &[Within1Day, Within7Days, Within30Days, Expired, Never],
         }
     }
 
@@ -69,6 +74,7 @@ impl Preset {
             Self::Last90Days => "last_90_days",
             Self::Never => "never",
             Self::Expired => "expired",
+            Self::Within1Day => "within_1_day",
             Self::Within7Days => "within_7_days",
             Self::Within30Days => "within_30_days",
         }
@@ -110,6 +116,7 @@ impl Period {
             Self::Preset(Preset::Never) if field == TimeField::Expires => since(NEVER_ENDS),
             Self::Preset(Preset::Never) => range(None, Some(NEVER_USED + 1)),
             Self::Preset(Preset::Expired) => range(None, Some(now + 1)),
+            Self::Preset(Preset::Within1Day) => within(1),
             Self::Preset(Preset::Within7Days) => within(7),
             Self::Preset(Preset::Within30Days) => within(30),
             Self::Range(from, to) => match field {
@@ -211,6 +218,7 @@ mod tests {
             (LastUsed, Preset::Never, vec![NEVER_USED], vec![1, NOW]),
             (Expires, Preset::Never, vec![NEVER_ENDS], vec![NOW, NEVER_ENDS - 1]),
             (Expires, Preset::Expired, vec![1, NOW], vec![NOW + 1, NEVER_ENDS]),
+            (Expires, Preset::Within1Day, vec![NOW + 1, NOW + DAY], vec![NOW, NOW + DAY + 1]),
             (Expires, Preset::Within7Days, vec![NOW + 1, NOW + 7 * DAY], vec![NOW, NOW + 7 * DAY + 1]),
             (Expires, Preset::Within30Days, vec![NOW + 1, NOW + 30 * DAY], vec![NOW, NEVER_ENDS]),
         ] {

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::address::{IpList, MAX_GLOBAL_ENTRIES};
 use super::malformed::Malformed;
 use super::merge_patch::{self, Members};
+use super::suspension::{MAX_DAYS, MIN_DAYS};
 use super::validity::Validity;
 use crate::schema;
 
@@ -45,6 +46,9 @@ pub struct Settings {
     /// Named scopes.
     #[schema(value_type = schema::Scopes, required)]
     pub scopes: UniqueMap<Vec<ScopeRule>>,
+    /// After how many days without a sign-in somebody's tokens stop until the next one; null is never.
+    #[schema(value_type = Option<schema::SuspendAfterDays>, required)]
+    pub suspend_after_days: Option<u32>,
     /// Most active tokens of one user.
     #[schema(value_type = schema::TokensPerUser, required)]
     pub max_tokens_per_user: u32,
@@ -114,6 +118,7 @@ impl Default for Settings {
             managers_create_tokens: false,
             users_may_use_tokens: true,
             scopes: UniqueMap([(READ_ONLY.to_owned(), read_only)].into()),
+            suspend_after_days: None,
             max_tokens_per_user: 100,
             anonymous: Mode::Refuse,
             foreign_credentials: Mode::Refuse,
@@ -148,6 +153,7 @@ impl Settings {
             .map_err(|error| match error.path().to_string().as_str() {
             // Its type takes more numbers than the setting does.
             name @ "max_tokens_per_user" => invalid(name, count_of_tokens()),
+            name @ "suspend_after_days" => invalid(name, count_of_days()),
             path => Malformed::new(path, error.inner()),
         })?;
         patched.check()?;
@@ -180,6 +186,9 @@ impl Settings {
         if !(1..=MAX_TOKENS_PER_USER).contains(&self.max_tokens_per_user) {
             return Err(invalid("max_tokens_per_user", count_of_tokens()));
         }
+        if self.suspend_after_days.is_some_and(|days| !(MIN_DAYS..=MAX_DAYS).contains(&days)) {
+            return Err(invalid("suspend_after_days", count_of_days()));
+        }
         if !self.scopes.0.contains_key(READ_ONLY) {
             return Err(invalid("scopes", "must keep the built-in scope read_only"));
         }
@@ -195,6 +204,10 @@ impl Settings {
 
 fn count_of_tokens() -> String {
     format!("must be a whole number from 1 to {MAX_TOKENS_PER_USER}")
+}
+
+fn count_of_days() -> String {
+    format!("must be a whole number from {MIN_DAYS} to {MAX_DAYS}, or null for never")
 }
 
 fn no_setting(name: &str, all: &Members) -> Malformed {
@@ -229,6 +242,7 @@ mod tests {
             "max_validity": "P1Y", "custom_validity": false, "allowed_ips": [], "password_auth": false,
             "only_admins_create_tokens": false, "managers_create_tokens": false, "users_may_use_tokens": true,
             "scopes": {"read_only": [{"methods": ["GET", "HEAD", "OPTIONS"]}]}, "max_tokens_per_user": 100,
+            "suspend_after_days": null,
             "anonymous": "refuse", "foreign_credentials": "refuse", "protected_paths": ["/"], "token_headers": [],
             "identity_headers": {"user": "x-gatepass-user", "token_id": "x-gatepass-token-id"},
             "forward_authorization": false, "token_prefixes": ["gp_"],
@@ -298,6 +312,10 @@ mod tests {
             (json!({"max_tokens_per_user": 0}), "max_tokens_per_user"),
             (json!({"max_tokens_per_user": 10_001}), "max_tokens_per_user"),
             (json!({"max_tokens_per_user": -1}), "max_tokens_per_user"),
+            (json!({"suspend_after_days": 29}), "suspend_after_days"),
+            (json!({"suspend_after_days": 3651}), "suspend_after_days"),
+            (json!({"suspend_after_days": -1}), "suspend_after_days"),
+            (json!({"suspend_after_days": "30"}), "suspend_after_days"),
             (json!({"anonymous": "allow"}), "anonymous"),
             (json!({"token_prefixes": []}), "token_prefixes"),
             (json!({"token_prefixes": ["gp_", "a b"]}), "token_prefixes[1]"),

@@ -22,7 +22,7 @@ pub struct Token {
     pub owner: String,
     /// The owner's role.
     pub owner_role: Role,
-    /// Whether the owner is active.
+    /// Whether the owner is active and not suspended.
     pub owner_active: bool,
     /// Who made it.
     pub creator: String,

@@ -61,6 +61,10 @@ pub struct User {
     pub last_sign_in_at: Option<i64>,
     /// Attempts that failed since.
     pub failed_sign_ins: i64,
+    /// Since when tokens do not work because there was no sign-in for long, in Unix seconds; `None` if that is not so.
+    pub suspended_at: Option<i64>,
+    /// Whether tokens go on working without sign-ins, as those of services do.
+    pub exempt_from_suspension: bool,
 }
 
 /// Who a person is to a provider of identities: both together, as it says them (OpenID Connect Core 1.0 §5.7).
@@ -77,6 +81,11 @@ pub struct Identity {
 }
 
 impl User {
+    /// Whether the person's tokens work, as far as that is the person's matter.
+    pub fn tokens_work(&self) -> bool {
+        self.active && self.suspended_at.is_none()
+    }
+
     /// What the person is looked for by: name, display name and mail address, folded, a line each.
     pub fn search_key(&self) -> String {
         let texts = [Some(&self.name), self.display_name.as_ref(), self.email.as_ref()];
@@ -105,6 +114,8 @@ pub mod system_actor {
     pub const DATA_FOLDER: &str = "data-folder";
     /// Whoever tries to sign in and is not let in.
     pub const SIGN_IN: &str = "server:sign-in";
+    /// The server, which suspends people who have not signed in for long.
+    pub const SUSPENSION: &str = "server:suspension";
     /// The start of a server on a database that there was. No name of a user has a colon.
     pub const SERVER_START: &str = "server:start";
     /// Whoever puts a backup back.
@@ -150,8 +161,27 @@ fn is_invisible(c: char) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// fred, made at 0, who has never signed in.
+    pub(crate) fn user() -> User {
+        User {
+            id: 1,
+            name: "fred".into(),
+            role: Role::User,
+            active: true,
+            display_name: None,
+            email: None,
+            groups: Groups::default(),
+            has_password: false,
+            created_at: 0,
+            last_sign_in_at: None,
+            failed_sign_ins: 0,
+            suspended_at: None,
+            exempt_from_suspension: false,
+        }
+    }
 
     #[test]
     fn names_that_differ_only_in_case_or_composition_share_a_key() {

@@ -36,6 +36,11 @@ struct OfRole {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Within {
+    within: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Build {
     version: &'static str,
 }
@@ -120,6 +125,12 @@ async fn census(metrics: &Metrics, tx: &mut dyn Transaction, now: i64) -> Result
 }
 
 fn tell_census(to: &mut LookedUp, census: &Census) {
+    let expiring = Family::<Within, Number>::default();
+    for (within, count) in ["1d", "7d", "30d"].into_iter().zip(census.expiring) {
+        expiring.get_or_create_owned(&Within { within }).set(number(count));
+    }
+    let help = "Tokens in use that end so soon, those that end sooner included, counted at most 30 s ago";
+    to.0.register("tokens_expiring", help, expiring);
     let tokens = Family::<OfState, Number>::default();
     for (state, count) in &census.tokens {
         tokens.get_or_create_owned(&OfState { state: state.as_str() }).set(number(*count));

@@ -165,6 +165,8 @@ async fn create(change: &mut Change<'_>, settings: &Settings, person: &Person) -
         created_at: change.at(),
         last_sign_in_at: None,
         failed_sign_ins: 0,
+        suspended_at: None,
+        exempt_from_suspension: false,
     };
     users::check_texts(change, &user)?;
     let user = users::insert(change, user, None).await?;

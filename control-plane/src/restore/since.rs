@@ -22,6 +22,7 @@ use crate::snapshot::{self, Snapshot};
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::copy;
 use crate::store::{Store as _, StoreError, Transaction, Version};
+use crate::suspension;
 use crate::tokens;
 use crate::users::target;
 
@@ -224,6 +225,9 @@ pub async fn end(change: &mut Change<'_>, since: &Since) -> Result<Ended, Error>
         let Some(user) = change.tx.user(&later.name).await? else { continue };
         if let Some(hash) = hash {
             keep_password(change, &user, hash, &mut ended).await?;
+        }
+        if later.suspended_at.is_some() && user.suspended_at.is_none() {
+            suspension::suspend(change, &user).await?;
         }
         lowered.push(User {
             role: lower_of(user.role, later.role),

@@ -1,5 +1,7 @@
 //! `max_validity`, applied to tokens that there are.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -27,11 +29,17 @@ pub struct Cut {
 /// Cuts the validity of every token that has not ended to what `settings` allow, each with its own audit entry, in the change's one
 /// transaction: all of them or none.
 pub(super) async fn apply(change: &mut Change<'_>, settings: &Settings) -> Result<Cut, Error> {
-    let mut cut = Cut::default();
+    let (mut cut, nobody) = (Cut::default(), BTreeSet::new());
     let mut pages = Pages::new(change.at());
     while let Some(page) = pages.next(change.tx.as_mut()).await? {
         for token in page {
-            let judge = Judge { old: settings, new: settings, now: change.at() };
+            let judge = Judge {
+                old: settings,
+                new: settings,
+                now: change.at(),
+                suspended: &nobody,
+                resumed: &nobody,
+            };
             let Some(end) = judge.effect(&token).cut_to else { continue };
             let count = if end <= change.at() { &mut cut.ended } else { &mut cut.shortened };
             *count = count.saturating_add(1);

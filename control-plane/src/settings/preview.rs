@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::schema;
 use crate::snapshot;
 use crate::store::Transaction;
+use crate::suspension::{Foretold, foretell};
 
 /// How many users a group of tokens names.
 const FIRST_USERS: usize = 20;
@@ -57,7 +58,9 @@ pub struct Preview {
     tokens_shortened: Group,
     /// Of owners who would not be let use them any longer.
     tokens_cut_off: Group,
-    /// Of owners who would be let use them again.
+    /// Of owners who have not signed in for long, within a minute after the change.
+    tokens_suspended: Group,
+    /// Of owners who would be let use them again, or were suspended and would not be.
     tokens_working_again: Group,
     /// Used last from an address that would be refused.
     tokens_used_from_outside: Group,
@@ -132,7 +135,9 @@ pub async fn preview(
     let now = context.clock.now();
     let refusals = refusals::of(tx.as_mut(), &new, now).await?;
     let old = &stored.settings;
-    let judge = Judge { old, new: &new, now: now.as_second() };
+    let Foretold { suspended, resumed } = foretell(tx.as_mut(), old, &new, now.as_second()).await?;
+    let (suspended, resumed) = (&suspended, &resumed);
+    let judge = Judge { old, new: &new, now: now.as_second(), suspended, resumed };
     let own = caller.token().map(|token| token.id.as_str());
     let tokens = Tokens::count(tx.as_mut(), judge, applies_bound, own).await?;
     let (before, after) = differences(old, &new);
@@ -152,6 +157,7 @@ pub async fn preview(
         tokens_ended: tokens.ended.into(),
         tokens_shortened: tokens.shortened.into(),
         tokens_cut_off: tokens.cut_off.into(),
+        tokens_suspended: tokens.suspended.into(),
         tokens_working_again: tokens.working_again.into(),
         tokens_used_from_outside: tokens.outside.into(),
     })
@@ -177,6 +183,7 @@ struct Tokens {
     ended: Crowd<TokenSummary>,
     shortened: Crowd<TokenSummary>,
     cut_off: Crowd<TokenSummary>,
+    suspended: Crowd<TokenSummary>,
     working_again: Crowd<TokenSummary>,
     outside: Crowd<TokenSummary>,
 }
@@ -215,6 +222,7 @@ impl Tokens {
             (cut.is_some() && effect.ends, &mut self.ended),
             (cut.is_some() && !effect.ends, &mut self.shortened),
             (effect.stops, &mut self.cut_off),
+            (effect.suspended, &mut self.suspended),
             (effect.works_again, &mut self.working_again),
             (effect.outside, &mut self.outside),
         ];

@@ -22,6 +22,8 @@ pub struct TokenFilter {
     pub expires: Option<KeyRange>,
     /// Only in one of these states at `now`; in all if empty.
     pub states: Vec<State>,
+    /// Only those that nobody has replaced by rotation, of owners whose tokens work.
+    pub in_use: bool,
     /// Unix time in seconds.
     pub now: i64,
     /// The order.

@@ -11,6 +11,7 @@ mod meta;
 mod session;
 mod sessions;
 mod sign_ins;
+mod suspensions;
 mod users;
 
 // One source for both databases: the statements are the same, and the types below are this one's.
@@ -23,6 +24,9 @@ mod census;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/idempotency.rs"]
 mod idempotency;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/suspensions.rs"]
+mod suspended_users;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/token_list.rs"]
 mod token_list;
@@ -88,6 +92,7 @@ const MIGRATIONS: &[Step] = &[
     (6, "people", include_str!("../../migrations/postgres/0006_people.sql")),
     (7, "sign_in", include_str!("../../migrations/postgres/0007_sign_in.sql")),
     (10, "changes", include_str!("../../migrations/postgres/0010_changes.sql")),
+    (11, "notices", include_str!("../../migrations/postgres/0011_notices.sql")),
 ];
 
 /// The database in PostgreSQL.
@@ -217,6 +222,7 @@ macro_rules! run {
         done
     }};
 }
+use run;
 
 #[async_trait]
 impl Transaction for PostgresTransaction {
@@ -422,6 +428,10 @@ impl Transaction for PostgresTransaction {
 
     async fn shorten_token(&mut self, id: &str, expires_at: i64) -> Result<bool> {
         run!(self, bound::shorten, id, expires_at)
+    }
+
+    async fn expiring_tokens(&mut self, now: i64) -> Result<[u64; 3]> {
+        run!(self, census::expiring, now)
     }
 
     async fn census(&mut self, now: i64) -> Result<Census> {

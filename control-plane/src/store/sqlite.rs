@@ -9,6 +9,7 @@ mod fleet;
 mod meta;
 mod sessions;
 mod sign_ins;
+mod suspensions;
 mod users;
 
 // One source for both databases: the statements are the same, and the types below are this one's.
@@ -21,6 +22,9 @@ mod census;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/idempotency.rs"]
 mod idempotency;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/suspensions.rs"]
+mod suspended_users;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/token_list.rs"]
 mod token_list;
@@ -76,6 +80,7 @@ const MIGRATIONS: &[Step] = &[
     (6, "people", include_str!("../../migrations/0006_people.sql")),
     (7, "sign_in", include_str!("../../migrations/0007_sign_in.sql")),
     (10, "changes", include_str!("../../migrations/0010_changes.sql")),
+    (11, "notices", include_str!("../../migrations/0011_notices.sql")),
 ];
 
 /// The database in one SQLite file.
@@ -359,6 +364,10 @@ impl Transaction for SqliteTransaction {
 
     async fn shorten_token(&mut self, id: &str, expires_at: i64) -> Result<bool> {
         bound::shorten(&mut self.inner, id, expires_at).await
+    }
+
+    async fn expiring_tokens(&mut self, now: i64) -> Result<[u64; 3]> {
+        census::expiring(&mut self.inner, now).await
     }
 
     async fn census(&mut self, now: i64) -> Result<Census> {

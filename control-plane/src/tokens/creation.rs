@@ -205,7 +205,7 @@ pub(super) async fn insert_successor(
         owner_id: owner.id,
         owner: owner.name.clone(),
         owner_role: owner.role,
-        owner_active: owner.active,
+        owner_active: owner.tokens_work(),
         creator: change.actor().to_owned(),
         description: draft.description,
         created_at: change.at(),

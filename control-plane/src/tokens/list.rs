@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::domain::authority::{self, Owner, Reach};
 use crate::domain::listing::{Period, Preset, Sort, SortBy, TimeField};
 use crate::domain::text;
-use crate::domain::token::State;
+use crate::domain::token::{State, Token};
 use crate::error::Error;
 use crate::schema;
 use crate::store::{TokenFilter, Transaction};
@@ -38,6 +38,8 @@ pub struct ListWish {
     pub expires: Option<Period>,
     /// Only in one of these states; in any if empty.
     pub states: Vec<State>,
+    /// Only those that nobody has replaced by rotation, of owners whose tokens work.
+    pub in_use: bool,
     /// The order; without it the one that suits the filter, see [`ListWish::order`].
     #[serde(skip)]
     pub sort: Option<Sort>,
@@ -109,6 +111,25 @@ impl ListWish {
 /// # Errors
 /// The caller may not see a user's tokens, a field is wrong, or the cursor belongs to another list.
 pub async fn list(context: &Context, caller: &Caller, wish: ListWish) -> Result<Page<TokenView>, Error> {
+    let Found { tokens, next_cursor, now } = find(context, caller, wish).await?;
+    Ok(Page { items: tokens.iter().map(|token| TokenView::new(token, now)).collect(), next_cursor })
+}
+
+/// A page of tokens.
+pub(crate) struct Found {
+    /// In the list's order.
+    pub(crate) tokens: Vec<Token>,
+    /// Where the next page begins.
+    pub(crate) next_cursor: Option<String>,
+    /// When they were looked for, in Unix seconds.
+    pub(crate) now: i64,
+}
+
+/// Finds what [`list`] shows.
+///
+/// # Errors
+/// As there.
+pub(crate) async fn find(context: &Context, caller: &Caller, wish: ListWish) -> Result<Found, Error> {
     wish.check()?;
     let now = context.clock.now().as_second();
     let fingerprint = cursor::fingerprint(&wish);
@@ -123,7 +144,7 @@ pub async fn list(context: &Context, caller: &Caller, wish: ListWish) -> Result<
     };
     let page = tx.tokens(&filter).await?;
     let next_cursor = page.next.map(|position| Cursor { at, position }.write(&fingerprint));
-    Ok(Page { items: page.tokens.iter().map(|token| TokenView::new(token, now)).collect(), next_cursor })
+    Ok(Found { tokens: page.tokens, next_cursor, now })
 }
 
 async fn filter(
@@ -142,6 +163,7 @@ async fn filter(
         description: wish.description.as_deref().map(text::fold),
         creators: wish.creators,
         states: wish.states,
+        in_use: wish.in_use,
         now: at,
         limit: wish.limit,
         ..TokenFilter::default()

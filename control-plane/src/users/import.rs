@@ -182,6 +182,8 @@ impl Work {
             created_at: change.at(),
             last_sign_in_at: None,
             failed_sign_ins: 0,
+            suspended_at: None,
+            exempt_from_suspension: false,
         };
         check_texts(change, &user)?;
         let user = insert(change, user, None).await?;
@@ -198,7 +200,10 @@ impl Work {
         row: Row,
     ) -> Result<(), Error> {
         let Row { role, active, display_name, email, groups, .. } = row;
-        let new = patched(old.clone(), UserPatch { role, active, display_name, email, groups });
+        let new = patched(
+            old.clone(),
+            UserPatch { role, active, display_name, email, groups, exempt_from_suspension: None },
+        );
         if new == old {
             self.report.unchanged += 1;
             return Ok(());

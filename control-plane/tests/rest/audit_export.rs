@@ -29,7 +29,7 @@ async fn an_export_as_csv_runs_no_formula() {
     assert_eq!(reply.header("content-disposition"), "attachment; filename=\"gatepass-audit.csv\"");
     assert_eq!(reply.header("cache-control"), "no-store");
     let user = r#"""active"":true,""created_at"":""2026-11-22T09:00:00Z"""#;
-    let rest = r#"""email"":null,""groups"":[],""name"":""fred"",""role"":""user"""#;
+    let rest = r#"""email"":null,""exempt_from_suspension"":false,""groups"":[],""name"":""fred"",""role"":""user"""#;
     let first = format!(r#"{{{user},""display_name"":""'=HYPERLINK(\""x\"")"",{rest}}}"#);
     let second = format!(r#"{{{user},""display_name"":""F \""\u202e\"";'-1"",{rest}}}"#);
     let at = r#""2026-11-22T09:00:00Z","admin""#;
@@ -48,7 +48,7 @@ async fn an_export_as_json_lines_holds_each_entry_as_it_is() {
     let reply = gate.get("/audit?format=jsonl&target=user:fred", &gate.admin).await;
     assert_eq!(reply.header("content-type"), "application/x-ndjson");
     let user = r#""active":true,"created_at":"2026-11-22T09:00:00Z""#;
-    let rest = r#""email":null,"groups":[],"name":"fred","role":"user""#;
+    let rest = r#""email":null,"exempt_from_suspension":false,"groups":[],"name":"fred","role":"user""#;
     let first = format!(r#"{{{user},"display_name":"=HYPERLINK(\"x\")",{rest}}}"#);
     let second = format!(r#"{{{user},"display_name":"F \"\u202e\";-1",{rest}}}"#);
     let who =

@@ -29,7 +29,7 @@ async fn a_preview_of_nothing_says_so_and_a_preview_changes_nothing() {
             "passwords_cut_off": false, "passwords_let_through": false,
             "scopes_removed": [], "paths_protected": [], "paths_unprotected": [],
             "tokens_beyond_max_validity": 0, "tokens_ended": nobody(), "tokens_shortened": nobody(),
-            "tokens_cut_off": nobody(), "tokens_working_again": nobody(), "tokens_used_from_outside": nobody(),
+            "tokens_cut_off": nobody(), "tokens_suspended": nobody(), "tokens_working_again": nobody(), "tokens_used_from_outside": nobody(),
         })
     );
     preview(

@@ -48,7 +48,7 @@ async fn csv_says_what_it_would_do_and_then_does_it() {
     assert_eq!(
         report["changes"][0],
         json!({"line": 2, "name": "fred", "before": null, "after": {"role": "user", "active": true,
-               "display_name": "Fred, the \"first\"", "email": "fred@example.com", "groups": ["dev", "ops"]}})
+               "display_name": "Fred, the \"first\"", "email": "fred@example.com", "exempt_from_suspension": false, "groups": ["dev", "ops"]}})
     );
     assert_eq!(report["changes"][1]["line"], 4, "lines are those of the file");
     let fred = gate.get("/users/fred", &gate.admin).await.ok(200);

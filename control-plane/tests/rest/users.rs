@@ -8,7 +8,8 @@ async fn users_are_added_shown_and_listed() {
     let new = json!({"name": "fred", "role": "user", "display_name": "Fred F.", "email": "fred@example.com"});
     let shown = json!({"name": "fred", "role": "user", "active": true, "display_name": "Fred F.",
                        "email": "fred@example.com", "groups": [],
-                       "has_password": false, "last_sign_in_at": null, "failed_sign_ins": 0, "created_at": "2026-11-22T09:00:00Z"});
+                       "has_password": false, "last_sign_in_at": null, "failed_sign_ins": 0, "created_at": "2026-11-22T09:00:00Z",
+                       "suspended_at": null, "exempt_from_suspension": false});
     assert_eq!(gate.post("/users", &gate.admin, new).await.ok(201), shown);
     assert_eq!(gate.get("/users/fred", &gate.admin).await.ok(200), shown);
     gate.post("/users", &gate.admin, json!({"name": "Ärzte & co", "role": "user"})).await.ok(201);

@@ -14,7 +14,7 @@ use gatepass_control_plane::store::{Store, StoreError, TokenFilter, Transaction,
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::{changes, people, token_lists};
+use crate::{changes, people, suspensions, token_lists};
 
 #[tokio::test]
 async fn sqlite_keeps_the_contract() {
@@ -67,6 +67,9 @@ pub async fn contract(store: &dyn Store) {
     people::sessions(store).await;
     people::failed_sign_ins(store).await;
     people::identities(store).await;
+    suspensions::suspensions(store).await;
+    suspensions::proxies_are_told(store).await;
+    suspensions::tokens_that_end_soon_are_counted(store).await;
     readers_see_one_state_and_writers_take_turns(store).await;
 }
 
@@ -127,7 +130,14 @@ fn user(name: &str, role: Role) -> User {
         created_at: 7,
         last_sign_in_at: None,
         failed_sign_ins: 0,
+        suspended_at: None,
+        exempt_from_suspension: false,
     }
+}
+
+/// Somebody of this name, made at 7.
+pub fn user_named(name: &str) -> User {
+    user(name, Role::User)
 }
 
 async fn users(store: &dyn Store) {
@@ -185,7 +195,7 @@ async fn users(store: &dyn Store) {
     refused(store, async |tx| tx.update_user(&nobody).await, "affected rows are checked").await;
 }
 
-fn token(number: u8, owner: &User, expires_at: Option<i64>) -> Token {
+pub fn token(number: u8, owner: &User, expires_at: Option<i64>) -> Token {
     Token {
         id: format!("0{number}"),
         digest: Digest::from_bytes([number; 32]),

@@ -8,4 +8,5 @@ mod postgres;
 #[allow(dead_code, reason = "each of the binaries that share it uses a part")]
 #[path = "../support/postgres.rs"]
 mod server;
+mod suspensions;
 mod token_lists;

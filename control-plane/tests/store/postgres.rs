@@ -41,6 +41,8 @@ fn user(name: &str) -> User {
         created_at: 7,
         last_sign_in_at: None,
         failed_sign_ins: 0,
+        suspended_at: None,
+        exempt_from_suspension: false,
     }
 }
 

@@ -30,6 +30,8 @@ pub async fn contract(store: &dyn Store) {
             has_password: false,
             last_sign_in_at: None,
             failed_sign_ins: 0,
+            suspended_at: None,
+            exempt_from_suspension: false,
             created_at: 0,
         };
         let id = tx.insert_user(&user, None).await.unwrap();

@@ -45,7 +45,11 @@ const ALL: &[(&str, u16, &str)] = &[
     ("credentials_unknown", 401, "no such token, or not this user's"),
     ("token_disabled", 401, "the token is disabled"),
     ("token_expired", 401, "the token has expired"),
-    ("user_inactive", 401, "the user is deactivated"),
+    (
+        "user_inactive",
+        401,
+        "the user is deactivated, or has not signed in for too long: tokens work again after a sign-in",
+    ),
     ("use_not_allowed", 401, "the settings do not let the token's owner use tokens"),
     ("ip_not_allowed", 401, "the token may not be used from this address"),
     (

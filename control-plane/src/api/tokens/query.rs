@@ -86,6 +86,7 @@ pub(super) fn wish(parameters: Vec<(String, String)>) -> Result<ListWish, Proble
         expires: period(&mut given, "expires", TimeField::Expires)?,
         states,
         sort: sort.map_err(|problem: String| Problem::invalid("sort", problem))?,
+        in_use: false,
         cursor: cursor::decode(given.one("cursor"))?,
         limit: cursor::limit(given.one("limit").as_deref())?,
     };

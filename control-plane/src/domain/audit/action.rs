@@ -43,6 +43,10 @@ actions! {
     UserCreated => "user.created",
     /// A person was changed.
     UserUpdated => "user.updated",
+    /// Somebody has not signed in for long: tokens stopped.
+    UserSuspended => "user.suspended",
+    /// Tokens of somebody who was suspended work again.
+    UserResumed => "user.resumed",
     /// Somebody signed in.
     SignInSucceeded => "sign_in.succeeded",
     /// Somebody tried to sign in and was not let in, perhaps many times.

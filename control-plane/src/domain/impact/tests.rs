@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::domain::token::Disabled;
 use crate::domain::usage::LastUse;
@@ -37,7 +39,8 @@ fn token() -> Token {
 }
 
 fn effect(old: &Settings, new: &Settings, token: &Token) -> Effect {
-    Judge { old, new, now: NOW }.effect(token)
+    let nobody = BTreeSet::new();
+    Judge { old, new, now: NOW, suspended: &nobody, resumed: &nobody }.effect(token)
 }
 
 #[test]

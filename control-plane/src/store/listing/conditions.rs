@@ -109,6 +109,9 @@ pub(super) fn write(statement: &mut Statement<'_>, filter: &TokenFilter, owner: 
             range(statement.push(" AND "), key, keys);
         }
     }
+    if filter.in_use {
+        statement.push(" AND t.successor IS NULL AND u.active AND u.suspended_at IS NULL");
+    }
     states(statement, filter);
 }
 

@@ -12,6 +12,7 @@ pub(super) async fn by_key(db: &mut PgConnection, key: &str) -> Result<Option<Us
     let row = sqlx::query(
         "SELECT id, name, role, active, display_name, email, group_names,
                 password_hash IS NOT NULL AS has_password, created_at, last_sign_in_at,
+                suspended_at, exempt_from_suspension,
                 coalesce((SELECT failures FROM sign_in_failures WHERE user_id = users.id), 0) AS failed_sign_ins
          FROM users WHERE name_key = $1",
     )
@@ -25,6 +26,7 @@ pub(super) async fn by_id(db: &mut PgConnection, id: i64) -> Result<Option<User>
     let row = sqlx::query(
         "SELECT id, name, role, active, display_name, email, group_names,
                 password_hash IS NOT NULL AS has_password, created_at, last_sign_in_at,
+                suspended_at, exempt_from_suspension,
                 coalesce((SELECT failures FROM sign_in_failures WHERE user_id = users.id), 0) AS failed_sign_ins
          FROM users WHERE id = $1",
     )
@@ -43,6 +45,7 @@ pub(super) async fn list(
     let rows = sqlx::query(
         "SELECT id, name, role, active, display_name, email, group_names,
                 password_hash IS NOT NULL AS has_password, created_at, last_sign_in_at,
+                suspended_at, exempt_from_suspension,
                 coalesce((SELECT failures FROM sign_in_failures WHERE user_id = users.id), 0) AS failed_sign_ins
          FROM users
          WHERE name_key > $1
@@ -75,8 +78,8 @@ pub(super) async fn active_admins(db: &mut PgConnection) -> Result<i64> {
 pub(super) async fn insert(db: &mut PgConnection, user: &User, password_hash: Option<&str>) -> Result<i64> {
     let id = sqlx::query_scalar(
         "INSERT INTO users (name, name_key, search_key, role, active, display_name, email, group_names,
-                            password_hash, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
+                            password_hash, created_at, exempt_from_suspension)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
     )
     .bind(&user.name)
     .bind(name_key(&user.name))
@@ -88,6 +91,7 @@ pub(super) async fn insert(db: &mut PgConnection, user: &User, password_hash: Op
     .bind(group_names(&user.groups))
     .bind(password_hash)
     .bind(user.created_at)
+    .bind(user.exempt_from_suspension)
     .fetch_one(db)
     .await?;
     Ok(id)
@@ -95,8 +99,9 @@ pub(super) async fn insert(db: &mut PgConnection, user: &User, password_hash: Op
 
 pub(super) async fn update(db: &mut PgConnection, user: &User) -> Result<()> {
     let done = sqlx::query(
-        "UPDATE users SET role = $1, active = $2, display_name = $3, email = $4, group_names = $5, search_key = $6
-         WHERE id = $7",
+        "UPDATE users SET role = $1, active = $2, display_name = $3, email = $4, group_names = $5, search_key = $6,
+             exempt_from_suspension = $7
+         WHERE id = $8",
     )
     .bind(user.role.as_str())
     .bind(user.active)
@@ -104,6 +109,7 @@ pub(super) async fn update(db: &mut PgConnection, user: &User) -> Result<()> {
     .bind(&user.email)
     .bind(group_names(&user.groups))
     .bind(user.search_key())
+    .bind(user.exempt_from_suspension)
     .bind(user.id)
     .execute(db)
     .await?;
@@ -138,6 +144,8 @@ fn from_row(row: &PgRow) -> Result<User> {
         has_password: row.try_get("has_password")?,
         created_at: row.try_get("created_at")?,
         last_sign_in_at: row.try_get("last_sign_in_at")?,
+        suspended_at: row.try_get("suspended_at")?,
+        exempt_from_suspension: row.try_get("exempt_from_suspension")?,
         failed_sign_ins: row.try_get("failed_sign_ins")?,
     })
 }

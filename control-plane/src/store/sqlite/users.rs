@@ -12,6 +12,7 @@ pub(super) async fn by_key(db: &mut SqliteConnection, key: &str) -> Result<Optio
     let row = sqlx::query(
         "SELECT id, name, role, active, display_name, email, group_names,
                 password_hash IS NOT NULL AS has_password, created_at, last_sign_in_at,
+                suspended_at, exempt_from_suspension,
                 coalesce((SELECT failures FROM sign_in_failures WHERE user_id = users.id), 0) AS failed_sign_ins
          FROM users WHERE name_key = ?",
     )
@@ -25,6 +26,7 @@ pub(super) async fn by_id(db: &mut SqliteConnection, id: i64) -> Result<Option<U
     let row = sqlx::query(
         "SELECT id, name, role, active, display_name, email, group_names,
                 password_hash IS NOT NULL AS has_password, created_at, last_sign_in_at,
+                suspended_at, exempt_from_suspension,
                 coalesce((SELECT failures FROM sign_in_failures WHERE user_id = users.id), 0) AS failed_sign_ins
          FROM users WHERE id = ?",
     )
@@ -43,6 +45,7 @@ pub(super) async fn list(
     let rows = sqlx::query(
         "SELECT id, name, role, active, display_name, email, group_names,
                 password_hash IS NOT NULL AS has_password, created_at, last_sign_in_at,
+                suspended_at, exempt_from_suspension,
                 coalesce((SELECT failures FROM sign_in_failures WHERE user_id = users.id), 0) AS failed_sign_ins
          FROM users
          WHERE name_key > ?1
@@ -79,8 +82,8 @@ pub(super) async fn insert(
 ) -> Result<i64> {
     let done = sqlx::query(
         "INSERT INTO users (name, name_key, search_key, role, active, display_name, email, group_names,
-                            password_hash, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                            password_hash, created_at, exempt_from_suspension)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&user.name)
     .bind(name_key(&user.name))
@@ -92,6 +95,7 @@ pub(super) async fn insert(
     .bind(group_names(&user.groups))
     .bind(password_hash)
     .bind(user.created_at)
+    .bind(user.exempt_from_suspension)
     .execute(db)
     .await?;
     Ok(done.last_insert_rowid())
@@ -99,7 +103,8 @@ pub(super) async fn insert(
 
 pub(super) async fn update(db: &mut SqliteConnection, user: &User) -> Result<()> {
     let done = sqlx::query(
-        "UPDATE users SET role = ?, active = ?, display_name = ?, email = ?, group_names = ?, search_key = ?
+        "UPDATE users SET role = ?, active = ?, display_name = ?, email = ?, group_names = ?, search_key = ?,
+             exempt_from_suspension = ?
          WHERE id = ?",
     )
     .bind(user.role.as_str())
@@ -108,6 +113,7 @@ pub(super) async fn update(db: &mut SqliteConnection, user: &User) -> Result<()>
     .bind(&user.email)
     .bind(group_names(&user.groups))
     .bind(user.search_key())
+    .bind(user.exempt_from_suspension)
     .bind(user.id)
     .execute(db)
     .await?;
@@ -142,6 +148,8 @@ fn from_row(row: &SqliteRow) -> Result<User> {
         has_password: row.try_get("has_password")?,
         created_at: row.try_get("created_at")?,
         last_sign_in_at: row.try_get("last_sign_in_at")?,
+        suspended_at: row.try_get("suspended_at")?,
+        exempt_from_suspension: row.try_get("exempt_from_suspension")?,
         failed_sign_ins: row.try_get("failed_sign_ins")?,
     })
 }

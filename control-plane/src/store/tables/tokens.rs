@@ -18,7 +18,8 @@ macro_rules! columns {
     };
     ($used:literal) => {
         concat!(
-            "t.id, t.sha256, t.user_id, u.name AS owner, u.role AS owner_role, u.active AS owner_active, t.creator, ",
+            "t.id, t.sha256, t.user_id, u.name AS owner, u.role AS owner_role, ",
+            "(u.active AND u.suspended_at IS NULL) AS owner_active, t.creator, ",
             "t.description, t.created_at, t.expires_at, t.scope, t.allowed_ips, t.prefix, t.hint, t.control_plane, ",
             "t.disabled_at, t.disabled_by, t.chain, t.predecessor, t.successor, t.revoked_at, t.revoked_by, ",
             $used
