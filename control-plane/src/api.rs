@@ -8,6 +8,7 @@ mod cursor;
 mod described;
 mod docs;
 mod edge;
+mod explain;
 mod extract;
 mod fleet;
 mod health;
@@ -17,6 +18,7 @@ mod metrics;
 mod notices;
 mod oidc;
 mod openapi;
+mod overview;
 mod session;
 mod settings;
 mod snapshot;
@@ -87,6 +89,8 @@ fn v1() -> Described {
         .add(routes!(settings::preview_settings))
         .add(routes!(audit::list_audit))
         .add(routes!(fleet::show_fleet))
+        .add(routes!(overview::show_overview))
+        .add(routes!(explain::explain))
         .add(routes!(whoami::whoami))
         .add(routes!(snapshot::show_snapshot))
         .add(routes!(openapi::show_openapi))

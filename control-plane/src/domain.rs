@@ -23,6 +23,7 @@ pub mod terminal;
 pub mod text;
 pub mod time;
 pub mod token;
+pub mod traffic;
 pub mod usage;
 pub mod user;
 pub mod validity;

@@ -2,7 +2,8 @@
 //! them in the hands of the proxy.
 //!
 //! Dependencies point one way: [`cli`] → [`app`] → [`api`], [`dataplane`] and [`delivery`] → use cases ([`tokens`],
-//! [`users`], [`suspension`], [`notices`], [`sign_in`], [`oidc`], [`settings`], [`audit`], [`idempotency`], [`usage`], [`fleet`], [`first_start`],
+//! [`users`], [`suspension`], [`notices`], [`sign_in`], [`oidc`], [`settings`], [`audit`], [`idempotency`], [`usage`], [`fleet`],
+//! [`explain`], [`overview`], [`first_start`],
 //! [`way_back`], [`epoch`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
 //! filter's core.
 
@@ -23,6 +24,7 @@ pub mod doctor;
 pub mod domain;
 pub mod epoch;
 pub mod error;
+pub mod explain;
 pub mod first_start;
 pub mod fleet;
 mod http;
@@ -30,6 +32,7 @@ pub mod idempotency;
 pub mod metrics;
 pub mod notices;
 pub mod oidc;
+pub mod overview;
 pub mod password;
 pub mod random;
 pub mod render;

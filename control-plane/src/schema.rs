@@ -19,6 +19,7 @@ use crate::domain::notices::STAGES;
 use crate::domain::settings::{APPLY_BOUND, MAX_TOKENS_PER_USER, Settings, SettingsPatch};
 use crate::domain::suspension::{MAX_DAYS, MIN_DAYS};
 use crate::domain::text::MAX_TEXT;
+use crate::domain::traffic::Span;
 use crate::password;
 use crate::tokens::MAX_NAMES;
 
@@ -121,6 +122,16 @@ kinds! {
     });
     /// An IP address.
     Ip => json!({"type": "string", "maxLength": 64, "examples": ["10.1.2.3"], "description": "IPv4 or IPv6"});
+    /// A request's method.
+    RequestMethod => json!({
+        "type": "string", "minLength": 1, "maxLength": crate::explain::MAX_METHOD, "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+        "examples": ["GET"],
+    });
+    /// A request's path.
+    RequestPath => json!({
+        "type": "string", "minLength": 1, "maxLength": crate::explain::MAX_PATH, "examples": ["/rest/api/2/myself"],
+        "pattern": "^/[^\\u0000-\\u001f\\u007f-\\u009f]*$", "description": "With its query, without scheme and host",
+    });
     /// A list of addresses as it is shown.
     Cidrs => json!({
         "type": "array", "maxItems": MAX_GLOBAL_ENTRIES, "items": {"type": "string", "maxLength": 64},
@@ -170,6 +181,11 @@ kinds! {
     });
     /// How soon a token ends.
     NoticeStage => json!({"type": "integer", "enum": STAGES, "description": "Days"});
+    /// Spans of time in which requests are counted.
+    TrafficSpan => json!({
+        "type": "string", "enum": Span::ALL.iter().map(|span| span.name()).collect::<Vec<_>>(), "default": Span::default().name(),
+        "description": "By steps of a minute, a quarter of an hour, 3, 12 and 24 hours; the last step is under way",
+    });
     /// How many items a page has.
     Limit => json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 50});
     /// Where a page begins.

@@ -8,6 +8,7 @@ use gatepass::compact::TokenSet;
 use gatepass::config::ConfigError;
 use gatepass::config::wire;
 use gatepass::policy::Policy;
+use gatepass::token::Digest;
 use jiff::Timestamp;
 
 use crate::callers::Caller;
@@ -109,6 +110,12 @@ impl Snapshot {
         let mut tokens: Vec<wire::Token> = self.tokens.tokens().collect();
         tokens.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         wire::PluginConfiguration { tokens: Some(tokens), ..self.rest.clone() }
+    }
+
+    /// The plugin configuration with those of `tokens` alone that proxies are told of, in their order.
+    pub fn of_some<'a>(&self, tokens: impl IntoIterator<Item = &'a Digest>) -> wire::PluginConfiguration {
+        let told = tokens.into_iter().filter_map(|digest| Some(self.tokens.find(digest)?.to_wire(digest)));
+        wire::PluginConfiguration { tokens: Some(told.collect()), ..self.rest.clone() }
     }
 
     /// Its JSON. Takes a while if there are many tokens.

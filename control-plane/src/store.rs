@@ -3,6 +3,7 @@
 //!
 //! "Not found" is `Ok(None)`; `Err` means that the database failed.
 
+mod counts;
 mod filter;
 mod listing;
 pub mod place;
@@ -12,6 +13,7 @@ pub mod schema;
 pub mod sqlite;
 pub mod suspensions;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
@@ -27,6 +29,7 @@ use crate::domain::token::{State, Token};
 use crate::domain::usage::TokenUse;
 use crate::domain::user::{Identity, Role, User, UserFilter};
 use crate::idempotency::{Key, Known};
+pub use counts::{Decided, LastReport, TokenCounts};
 pub use filter::{Position, SortKey, TokenFilter, TokenPage};
 use suspensions::Suspensions;
 
@@ -272,8 +275,8 @@ pub trait Transaction: Suspensions + Send {
     /// Writes the uses of tokens that there are, each only if it is later than the one that is known, and tells how many
     /// of the tokens there are.
     async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<u64, StoreError>;
-    /// The number of a worker's last report; `None` if it is not known.
-    async fn last_sequence(&mut self, key: &WorkerKey) -> Result<Option<u64>, StoreError>;
+    /// What a worker said in its last report; `None` if it is not known.
+    async fn last_report(&mut self, key: &WorkerKey) -> Result<Option<LastReport>, StoreError>;
     /// Adds a worker, or replaces what is known of it but for `first_seen_at`.
     async fn put_worker(&mut self, worker: &Worker) -> Result<(), StoreError>;
     /// How many workers are known.
@@ -285,6 +288,16 @@ pub trait Transaction: Suspensions + Send {
     /// Removes, of those whose last report is before `before`, the one that has been silent longest; `false` when there
     /// is none.
     async fn remove_one_worker(&mut self, before: i64) -> Result<bool, StoreError>;
+
+    /// How many tokens there are at `now`, with or without those of admins. Looks at no more tokens than end in a day.
+    async fn token_counts(&mut self, now: i64, with_admins: bool) -> Result<TokenCounts, StoreError>;
+    /// Adds to what the proxies decided in the minute of `at`; up to [`crate::domain::traffic::MOST`] of each.
+    async fn add_decisions(&mut self, at: i64, decided: &BTreeMap<&str, u64>) -> Result<(), StoreError>;
+    /// Makes hours of the minutes before `minutes`, if there are any, and then forgets the hours before `hours`.
+    async fn fold_decisions(&mut self, minutes: i64, hours: i64) -> Result<(), StoreError>;
+    /// What the proxies decided from `from` until before `until`, in spans of `step` seconds that begin at multiples of it;
+    /// ordered by time and decision.
+    async fn decisions(&mut self, from: i64, until: i64, step: i64) -> Result<Vec<Decided>, StoreError>;
 
     /// What is known of an idempotency key; `None` if nothing is.
     async fn idempotency_key(&mut self, key: &Key) -> Result<Option<Known>, StoreError>;

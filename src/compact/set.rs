@@ -100,7 +100,8 @@ impl TokenSet {
         Ok(Self { chunks, ids, tokens })
     }
 
-    fn find(&self, digest: &Digest) -> Option<Entry<'_>> {
+    /// The token of a digest.
+    pub fn find(&self, digest: &Digest) -> Option<Entry<'_>> {
         let behind = self.chunks.partition_point(|part| part.content.begins_at_or_before(digest));
         self.chunks.get(behind.checked_sub(1)?)?.content.find(digest)
     }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use crate::domain::listing::SortBy;
 use crate::domain::token::State;
 use crate::store::filter::{Position, SortKey, TokenFilter};
-pub(super) use conditions::Source;
+pub(super) use conditions::{EXPIRY, Source};
 
 /// Most tokens that a list sorts. With a million tokens, reading along an index until a page of 50 is full takes about
 /// as many steps where a condition holds one in 300.
@@ -150,7 +150,7 @@ fn key(by: SortBy) -> &'static str {
     match by {
         SortBy::Created => "t.created_at",
         SortBy::LastUsed => "l.used_at",
-        SortBy::Expires => conditions::EXPIRY,
+        SortBy::Expires => EXPIRY,
         SortBy::User => "u.name_key",
         SortBy::Description => DESCRIPTION,
     }

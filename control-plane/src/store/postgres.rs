@@ -22,6 +22,9 @@ mod bound;
 #[path = "tables/census.rs"]
 mod census;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/counts.rs"]
+mod counts;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/idempotency.rs"]
 mod idempotency;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
@@ -33,7 +36,11 @@ mod token_list;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/tokens.rs"]
 mod tokens;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/traffic.rs"]
+mod traffic;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,7 +56,8 @@ use super::place::Server;
 use super::rows::{one_row, signed, unsigned};
 use super::schema::{Schema, Step, migrator, refused};
 use super::{
-    Census, Continuity, Store, StoreError, StoredSettings, TokenFilter, TokenPage, Transaction, Version,
+    Census, Continuity, Decided, LastReport, Store, StoreError, StoredSettings, TokenCounts, TokenFilter,
+    TokenPage, Transaction, Version,
 };
 use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Entry, Head};
@@ -93,6 +101,7 @@ const MIGRATIONS: &[Step] = &[
     (7, "sign_in", include_str!("../../migrations/postgres/0007_sign_in.sql")),
     (10, "changes", include_str!("../../migrations/postgres/0010_changes.sql")),
     (11, "notices", include_str!("../../migrations/postgres/0011_notices.sql")),
+    (12, "overview", include_str!("../../migrations/postgres/0012_overview.sql")),
 ];
 
 /// The database in PostgreSQL.
@@ -442,8 +451,8 @@ impl Transaction for PostgresTransaction {
         run!(self, fleet::record_uses, uses)
     }
 
-    async fn last_sequence(&mut self, key: &WorkerKey) -> Result<Option<u64>> {
-        run!(self, fleet::sequence, key)
+    async fn last_report(&mut self, key: &WorkerKey) -> Result<Option<LastReport>> {
+        run!(self, fleet::last_report, key)
     }
 
     async fn put_worker(&mut self, worker: &Worker) -> Result<()> {
@@ -464,6 +473,22 @@ impl Transaction for PostgresTransaction {
 
     async fn remove_one_worker(&mut self, before: i64) -> Result<bool> {
         run!(self, fleet::remove_most_silent, before)
+    }
+
+    async fn token_counts(&mut self, now: i64, with_admins: bool) -> Result<TokenCounts> {
+        run!(self, counts::tokens, now, with_admins)
+    }
+
+    async fn add_decisions(&mut self, at: i64, decided: &BTreeMap<&str, u64>) -> Result<()> {
+        run!(self, traffic::add, at, decided)
+    }
+
+    async fn fold_decisions(&mut self, minutes: i64, hours: i64) -> Result<()> {
+        run!(self, traffic::fold, minutes, hours)
+    }
+
+    async fn decisions(&mut self, from: i64, until: i64, step: i64) -> Result<Vec<Decided>> {
+        run!(self, traffic::read, from, until, step)
     }
 
     async fn idempotency_key(&mut self, key: &Key) -> Result<Option<Known>> {

@@ -20,6 +20,9 @@ mod bound;
 #[path = "tables/census.rs"]
 mod census;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/counts.rs"]
+mod counts;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/idempotency.rs"]
 mod idempotency;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
@@ -31,7 +34,11 @@ mod token_list;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/tokens.rs"]
 mod tokens;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/traffic.rs"]
+mod traffic;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +55,8 @@ use super::listing::Dialect;
 use super::rows::{one_row, signed, unsigned};
 use super::schema::{Step, migrator, refused};
 use super::{
-    Census, Continuity, Store, StoreError, StoredSettings, TokenFilter, TokenPage, Transaction, Version,
+    Census, Continuity, Decided, LastReport, Store, StoreError, StoredSettings, TokenCounts, TokenFilter,
+    TokenPage, Transaction, Version,
 };
 use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Entry, Head};
@@ -81,6 +89,7 @@ const MIGRATIONS: &[Step] = &[
     (7, "sign_in", include_str!("../../migrations/0007_sign_in.sql")),
     (10, "changes", include_str!("../../migrations/0010_changes.sql")),
     (11, "notices", include_str!("../../migrations/0011_notices.sql")),
+    (12, "overview", include_str!("../../migrations/0012_overview.sql")),
 ];
 
 /// The database in one SQLite file.
@@ -378,8 +387,8 @@ impl Transaction for SqliteTransaction {
         fleet::record_uses(&mut self.inner, uses).await
     }
 
-    async fn last_sequence(&mut self, key: &WorkerKey) -> Result<Option<u64>> {
-        fleet::sequence(&mut self.inner, key).await
+    async fn last_report(&mut self, key: &WorkerKey) -> Result<Option<LastReport>> {
+        fleet::last_report(&mut self.inner, key).await
     }
 
     async fn put_worker(&mut self, worker: &Worker) -> Result<()> {
@@ -400,6 +409,22 @@ impl Transaction for SqliteTransaction {
 
     async fn remove_one_worker(&mut self, before: i64) -> Result<bool> {
         fleet::remove_most_silent(&mut self.inner, before).await
+    }
+
+    async fn token_counts(&mut self, now: i64, with_admins: bool) -> Result<TokenCounts> {
+        counts::tokens(&mut self.inner, now, with_admins).await
+    }
+
+    async fn add_decisions(&mut self, at: i64, decided: &BTreeMap<&str, u64>) -> Result<()> {
+        traffic::add(&mut self.inner, at, decided).await
+    }
+
+    async fn fold_decisions(&mut self, minutes: i64, hours: i64) -> Result<()> {
+        traffic::fold(&mut self.inner, minutes, hours).await
+    }
+
+    async fn decisions(&mut self, from: i64, until: i64, step: i64) -> Result<Vec<Decided>> {
+        traffic::read(&mut self.inner, from, until, step).await
     }
 
     async fn idempotency_key(&mut self, key: &Key) -> Result<Option<Known>> {

@@ -12,12 +12,14 @@ mod dataplane_tls;
 mod delivery;
 mod docs;
 mod edge;
+mod explain;
 mod first_start;
 mod fleet;
 mod metrics;
 mod notices;
 mod oidc;
 mod openapi;
+mod overview;
 mod people;
 #[allow(dead_code, reason = "each of the binaries that share it uses a part")]
 #[path = "../support/postgres.rs"]

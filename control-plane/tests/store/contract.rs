@@ -10,11 +10,11 @@ use gatepass_control_plane::domain::token::{Disabled, Token};
 use gatepass_control_plane::domain::usage::{LastUse, TokenUse};
 use gatepass_control_plane::domain::user::{Role, User, UserFilter, name_key};
 use gatepass_control_plane::store::sqlite::SqliteStore;
-use gatepass_control_plane::store::{Store, StoreError, TokenFilter, Transaction, Version};
+use gatepass_control_plane::store::{LastReport, Store, StoreError, TokenFilter, Transaction, Version};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::{changes, people, suspensions, token_lists};
+use crate::{changes, overview, people, suspensions, token_lists};
 
 #[tokio::test]
 async fn sqlite_keeps_the_contract() {
@@ -60,6 +60,8 @@ pub async fn contract(store: &dyn Store) {
     token_lists::contract(store).await;
     workers(store).await;
     everything_is_counted(store).await;
+    overview::counts_follow_every_change(store).await;
+    overview::decisions_are_counted(store).await;
     audit(store).await;
     changes::tokens_are_only_shortened(store).await;
     changes::audit_filters(store).await;
@@ -390,11 +392,14 @@ fn worker(node: &str, worker: &str, last_report_at: i64) -> Worker {
 async fn workers(store: &dyn Store) {
     let mut tx = store.write().await.unwrap();
     let (a, b, c) = (worker("n1", "w1", 100), worker("n1", "w2", 200), worker("n0", "w1", 300));
-    assert_eq!(tx.last_sequence(&a.key).await.unwrap(), None);
+    assert_eq!(tx.last_report(&a.key).await.unwrap(), None);
     for worker in [&a, &b, &c] {
         tx.put_worker(worker).await.unwrap();
     }
-    assert_eq!(tx.last_sequence(&a.key).await.unwrap(), Some(5));
+    assert_eq!(
+        tx.last_report(&a.key).await.unwrap(),
+        Some(LastReport { sequence: 5, decisions: a.decisions.clone() })
+    );
     assert_eq!(tx.count_workers().await.unwrap(), 3);
     assert_eq!(tx.workers(0, 9).await.unwrap(), [c.clone(), a.clone(), b.clone()], "in a stable order");
     assert_eq!(tx.workers(200, 9).await.unwrap(), [c.clone(), b.clone()], "at equality too");
@@ -416,9 +421,9 @@ async fn workers(store: &dyn Store) {
     assert_eq!(tx.workers(400, 9).await.unwrap(), [Worker { first_seen_at: 100, ..again }]);
     assert!(!tx.remove_one_worker(200).await.unwrap(), "nobody is silent for so long");
     assert!(tx.remove_one_worker(400).await.unwrap());
-    assert_eq!(tx.last_sequence(&b.key).await.unwrap(), None, "it had been silent longest");
+    assert_eq!(tx.last_report(&b.key).await.unwrap(), None, "it had been silent longest");
     assert_eq!(tx.remove_workers(400).await.unwrap(), 1);
-    assert_eq!(tx.last_sequence(&c.key).await.unwrap(), None);
+    assert_eq!(tx.last_report(&c.key).await.unwrap(), None);
     assert_eq!(tx.count_workers().await.unwrap(), 1);
     tx.commit().await.unwrap();
     let absurd = Worker { sequence: u64::MAX, ..a };

@@ -3,6 +3,7 @@
 
 mod changes;
 mod contract;
+mod overview;
 mod people;
 mod postgres;
 #[allow(dead_code, reason = "each of the binaries that share it uses a part")]

@@ -6,7 +6,7 @@ use crate::domain::token::State;
 use crate::store::filter::TokenFilter;
 
 /// The key of a token's end; what never ends comes after every time. As in the index.
-pub(super) const EXPIRY: &str = "coalesce(t.expires_at, 9223372036854775807)";
+pub(in crate::store) const EXPIRY: &str = "coalesce(t.expires_at, 9223372036854775807)";
 
 const DISABLED: &str = "t.disabled_at IS NOT NULL AND t.revoked_at IS NULL";
 const REVOKED: &str = "t.revoked_at IS NOT NULL";

@@ -7,7 +7,7 @@ use sqlx::{Row as _, SqliteConnection};
 use super::{Result, signed, unsigned};
 use crate::domain::fleet::{Enforced, Worker, WorkerKey};
 use crate::domain::usage::TokenUse;
-use crate::store::StoreError;
+use crate::store::{LastReport, StoreError};
 
 /// Writes the uses of known tokens where they are later than what is known, and tells how many tokens were known.
 pub(super) async fn record_uses(db: &mut SqliteConnection, uses: &[TokenUse]) -> Result<u64> {
@@ -32,15 +32,13 @@ pub(super) async fn record_uses(db: &mut SqliteConnection, uses: &[TokenUse]) ->
     unsigned(known)
 }
 
-pub(super) async fn sequence(db: &mut SqliteConnection, key: &WorkerKey) -> Result<Option<u64>> {
-    let sql = "SELECT sequence FROM workers WHERE node = ? AND worker = ? AND instance = ?";
-    let found: Option<i64> = sqlx::query_scalar(sql)
-        .bind(&key.node)
-        .bind(&key.worker)
-        .bind(&key.instance)
-        .fetch_optional(db)
-        .await?;
-    found.map(unsigned).transpose()
+pub(super) async fn last_report(db: &mut SqliteConnection, key: &WorkerKey) -> Result<Option<LastReport>> {
+    let sql = "SELECT sequence, decisions FROM workers WHERE node = ? AND worker = ? AND instance = ?";
+    let found: Option<(i64, String)> =
+        sqlx::query_as(sql).bind(&key.node).bind(&key.worker).bind(&key.instance).fetch_optional(db).await?;
+    let Some((sequence, decisions)) = found else { return Ok(None) };
+    let decisions = serde_json::from_str(&decisions).map_err(|_| StoreError::Unreadable("worker row"))?;
+    Ok(Some(LastReport { sequence: unsigned(sequence)?, decisions }))
 }
 
 pub(super) async fn count(db: &mut SqliteConnection) -> Result<u64> {

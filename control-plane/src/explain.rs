@@ -1,0 +1,195 @@
+//! "Why was I refused?": what the filter would decide, which rule decides, and how that is changed. The decision is the
+//! filter's own code's, on what proxies are told; nothing here knows its rules, only what to say of them.
+
+mod advice;
+mod gate;
+mod question;
+
+use std::net::IpAddr;
+
+use gatepass::reply::Reply;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::callers::Caller;
+use crate::clock::rfc3339;
+use crate::context::Context;
+use crate::domain::authority::{self, Owner};
+use crate::domain::listing::{Sort, SortBy};
+use crate::domain::settings::Settings;
+use crate::domain::token::{State, Token};
+use crate::domain::user::User;
+use crate::error::Error;
+use crate::schema;
+use crate::store::{TokenFilter, Transaction};
+use crate::tokens::TokenView;
+use advice::{Advice, Facts};
+use gate::{Asked, Credentials, Gate};
+pub use question::{MAX_METHOD, MAX_PATH, Question};
+
+/// Most tokens of a user that are looked at, the newest ones.
+pub const MAX_TOKENS: usize = 20;
+
+/// What the filter decides, and why.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Explanation {
+    /// What proxies are to enforce: this is the decision of one that does. See `GET /fleet`.
+    epoch: String,
+    /// As in the plugin configuration, a decimal string.
+    revision: String,
+    /// The time that was asked about; settings and tokens are those of now.
+    #[schema(value_type = schema::Time)]
+    at: String,
+    /// The address as lists are compared with it: an IPv4-mapped one as IPv4.
+    #[schema(value_type = schema::Ip)]
+    address: IpAddr,
+    /// For a token one; for a user each of the newest tokens, then a password, another token and no credentials at all.
+    cases: Vec<Case>,
+    /// Whether the user has more tokens than were looked at; ask for one by its id.
+    more_tokens: bool,
+}
+
+/// One decision.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ExplainedCase)]
+pub struct Case {
+    /// What the request would carry.
+    credentials: Kind,
+    /// The token, if it is one.
+    #[schema(required)]
+    token: Option<TokenView>,
+    /// Whether the request goes on to the service.
+    allowed: bool,
+    /// The decision as the access log has it: `allow.token`, `refuse.ip_not_allowed`, …
+    decision: &'static str,
+    /// What the filter answers; null if it lets the request on.
+    #[schema(required)]
+    status: Option<u16>,
+    /// The reply's code; null if the filter lets the request on.
+    #[schema(required)]
+    code: Option<&'static str>,
+    #[serde(flatten)]
+    advice: Advice,
+}
+
+/// What a request carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ExplainedCredentials)]
+enum Kind {
+    /// A token of this product's.
+    Token,
+    /// A user name and what is no token.
+    Password,
+    /// Bearer with what is no token of this product's.
+    Other,
+    /// Nothing.
+    None,
+}
+
+/// Says what the filter would decide, and why.
+///
+/// # Errors
+/// The caller may not ask about this user or token, there is none, or a field is wrong.
+pub async fn explain(context: &Context, caller: &Caller, question: Question) -> Result<Explanation, Error> {
+    authority::manages(caller.principal())?;
+    let now = context.clock.now();
+    let mut tx = context.store.read().await?;
+    let settings = tx.settings().await?.settings;
+    let asked = question.asked(&settings, now.as_second())?;
+    let subject = Subject::of(tx.as_mut(), caller, &question, now.as_second()).await?;
+    let snapshot = context.newest.of(tx.as_mut(), context.report.as_ref(), now).await?;
+    drop(tx);
+    let gate = Gate::new(&snapshot, &subject.tokens, context.random.as_ref())?;
+    let answer = Answer { settings: &settings, gate: &gate, asked: &asked, now: now.as_second() };
+    Ok(Explanation {
+        epoch: snapshot.version.epoch.clone(),
+        revision: snapshot.version.revision.to_string(),
+        at: rfc3339(asked.at),
+        address: asked.address,
+        cases: answer.cases(&subject, question.basic_user.as_deref()),
+        more_tokens: subject.more,
+    })
+}
+
+/// Whom or what it is about.
+struct Subject {
+    tokens: Vec<Token>,
+    more: bool,
+    /// Without it, it is about the one token.
+    user: Option<User>,
+}
+
+impl Subject {
+    async fn of(
+        tx: &mut dyn Transaction,
+        caller: &Caller,
+        question: &Question,
+        now: i64,
+    ) -> Result<Self, Error> {
+        let who = caller.principal();
+        if let Some(id) = &question.token {
+            let token = tx.token(id).await?;
+            let token = token.filter(|token| authority::sees(who, token.owner_for_authority()));
+            let tokens = vec![token.ok_or(Error::NotFound("token"))?];
+            return Ok(Self { tokens, more: false, user: None });
+        }
+        let name = question.user.as_deref().unwrap_or(&caller.user.name);
+        if name != caller.user.name {
+            authority::acts_for_others(who)?;
+        }
+        let user = tx.user(name).await?.ok_or(Error::NotFound("user"))?;
+        authority::acts_for(who, Owner { user_id: user.id, role: user.role })?;
+        let filter = TokenFilter {
+            owners: vec![user.id],
+            states: vec![State::Active, State::Disabled, State::Expired],
+            sort: Sort { by: SortBy::Created, descending: true },
+            now,
+            limit: MAX_TOKENS,
+            ..TokenFilter::default()
+        };
+        let page = tx.tokens(&filter).await?;
+        Ok(Self { tokens: page.tokens, more: page.next.is_some(), user: Some(user) })
+    }
+}
+
+struct Answer<'a> {
+    settings: &'a Settings,
+    gate: &'a Gate,
+    asked: &'a Asked,
+    now: i64,
+}
+
+impl Answer<'_> {
+    fn cases(&self, subject: &Subject, basic_user: Option<&str>) -> Vec<Case> {
+        let of_token = |(number, token): (usize, &Token)| {
+            self.case(Kind::Token, Some(token), Credentials::Token { number, basic_user })
+        };
+        let mut cases: Vec<Case> = subject.tokens.iter().enumerate().map(of_token).collect();
+        if let Some(user) = &subject.user {
+            cases.push(self.case(Kind::Password, None, Credentials::Password(&user.name)));
+            cases.push(self.case(Kind::Other, None, Credentials::Other));
+            cases.push(self.case(Kind::None, None, Credentials::None));
+        }
+        cases
+    }
+
+    fn case(&self, credentials: Kind, token: Option<&Token>, presented: Credentials<'_>) -> Case {
+        let outcome = self.gate.decide(self.asked, presented);
+        let basic_user = match presented {
+            Credentials::Token { basic_user, .. } => basic_user,
+            _ => None,
+        };
+        let facts = Facts { settings: self.settings, token, basic_user, asked: self.asked };
+        let reply = outcome.refusal.map(Reply::to);
+        Case {
+            credentials,
+            token: token.map(|token| TokenView::new(token, self.now)),
+            allowed: reply.is_none(),
+            decision: outcome.decision,
+            status: reply.as_ref().map(|reply| reply.status),
+            code: reply.as_ref().map(|reply| reply.code),
+            advice: advice::on(outcome, &facts),
+        }
+    }
+}
