@@ -14,6 +14,8 @@
 mod load;
 mod set;
 
+use std::io;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
@@ -55,7 +57,7 @@ pub fn encode(configuration: &PluginConfiguration) -> Result<Vec<u8>, ConfigErro
     let policy = Policy::from_wire(configuration.clone())?;
     let rest = PluginConfiguration { tokens: None, token_set: None, ..configuration.clone() };
     let json = serde_json::to_vec(&rest).map_err(|error| ConfigError::new("", error))?;
-    Ok(write(&json, &TokenSet::of_table(policy.table())?))
+    Ok(Encoding::of(&json, &TokenSet::of_table(policy.table())?).to_vec())
 }
 
 /// The same configuration with its tokens as `token_set`: for hosts that carry only JSON.
@@ -64,7 +66,7 @@ pub fn encode(configuration: &PluginConfiguration) -> Result<Vec<u8>, ConfigErro
 /// The first field for which the filter would refuse it.
 pub fn encode_in_json(configuration: &PluginConfiguration) -> Result<PluginConfiguration, ConfigError> {
     let policy = Policy::from_wire(configuration.clone())?;
-    let token_set = STANDARD.encode(write(b"", &TokenSet::of_table(policy.table())?));
+    let token_set = STANDARD.encode(Encoding::of(b"", &TokenSet::of_table(policy.table())?).to_vec());
     Ok(PluginConfiguration { tokens: None, token_set: Some(token_set), ..configuration.clone() })
 }
 
@@ -136,26 +138,55 @@ fn checksum(bytes: &[u8]) -> u32 {
     XxHash64::oneshot(0, bytes) as u32
 }
 
-fn write(json: &[u8], set: &TokenSet) -> Vec<u8> {
-    let list = set.chunks.iter().map(|part| part.listed).chain(set.ids.iter().map(|part| part.listed));
-    let list: Vec<u8> = list.flatten().collect();
-    let counts = [json.len(), set.chunks.len(), set.len(), set.ids.len()];
-    let checked = [counts.map(|count| size(count).to_le_bytes()).as_flattened(), json, &list].concat();
-    let ids = |ids: &[u64]| ids.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
-    let parts = set
-        .chunks
-        .iter()
-        .map(|part| part.content.bytes().len())
-        .chain(set.ids.iter().map(|part| part.content.len().saturating_mul(8)));
-    let mut bytes =
-        Vec::with_capacity(parts.fold(CHECKED_FROM.saturating_add(checked.len()), usize::saturating_add));
-    bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&FORMAT.to_le_bytes());
-    bytes.extend_from_slice(&checksum(&checked).to_le_bytes());
-    bytes.extend_from_slice(&checked);
-    set.chunks.iter().for_each(|part| bytes.extend_from_slice(part.content.bytes()));
-    set.ids.iter().for_each(|part| bytes.extend_from_slice(&ids(&part.content)));
-    bytes
+/// An encoded configuration, whose parts are not brought together in memory.
+#[derive(Clone, Debug)]
+pub struct Encoding<'s> {
+    /// Head, JSON and list.
+    head: Vec<u8>,
+    set: &'s TokenSet,
+}
+
+impl<'s> Encoding<'s> {
+    fn of(json: &[u8], set: &'s TokenSet) -> Self {
+        let list = set.chunks.iter().map(|part| part.listed).chain(set.ids.iter().map(|part| part.listed));
+        let list: Vec<u8> = list.flatten().collect();
+        let counts = [json.len(), set.chunks.len(), set.len(), set.ids.len()];
+        let checked = [counts.map(|count| size(count).to_le_bytes()).as_flattened(), json, &list].concat();
+        let head = [&MAGIC[..], &FORMAT.to_le_bytes(), &checksum(&checked).to_le_bytes(), &checked].concat();
+        Self { head, set }
+    }
+
+    /// How many bytes it has.
+    pub fn size(&self) -> usize {
+        let chunks = self.set.chunks.iter().map(|part| part.content.bytes().len());
+        let ids = self.set.ids.iter().map(|part| part.content.len().saturating_mul(size_of::<u64>()));
+        chunks.chain(ids).fold(self.head.len(), usize::saturating_add)
+    }
+
+    /// Writes it, some tens of kilobytes at a time.
+    ///
+    /// # Errors
+    /// Those of `to`.
+    pub fn write_to(&self, to: &mut impl io::Write) -> io::Result<()> {
+        to.write_all(&self.head)?;
+        for part in &self.set.chunks {
+            to.write_all(part.content.bytes())?;
+        }
+        for part in &self.set.ids {
+            let ids: Vec<u8> = part.content.iter().flat_map(|number| number.to_le_bytes()).collect();
+            to.write_all(&ids)?;
+        }
+        Ok(())
+    }
+
+    /// All of it.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.size());
+        // A vector takes all that is written to it.
+        let written = self.write_to(&mut bytes);
+        debug_assert!(written.is_ok(), "{written:?}");
+        bytes
+    }
 }
 
 fn listed(part: &[u8], tokens: usize) -> [u8; LISTED] {

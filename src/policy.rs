@@ -2,11 +2,11 @@
 
 mod load;
 
+pub(crate) use load::parse_token;
 pub use load::{
     Draft, LoadError, MAX_BYTES, MAX_METHOD, MAX_METHODS, MAX_PATHS, MAX_RULES, MAX_SCOPES,
-    MAX_TOKEN_HEADERS, MAX_TOKEN_IPS, MAX_TOKENS,
+    MAX_TOKEN_HEADERS, MAX_TOKEN_IPS, MAX_TOKENS, too_many_tokens,
 };
-pub(crate) use load::{parse_token, too_many_tokens};
 
 use crate::address::AllowList;
 pub use crate::config::wire::{Mode, Report};

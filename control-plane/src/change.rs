@@ -45,7 +45,7 @@ struct Actor {
 pub struct Committed {
     /// The revision that the filter is to enforce from now on.
     pub version: Version,
-    /// Whether it was delivered within the time that an answer may wait.
+    /// Whether it was delivered within the time that an answer waits, if it does.
     pub delivered: bool,
 }
 
@@ -168,7 +168,7 @@ impl<'a> Change<'a> {
         self.filter_sees_it = true;
     }
 
-    /// Makes the change durable, and waits a while for it to be delivered.
+    /// Makes the change durable, and waits a while for it to be delivered if that does not take long.
     ///
     /// # Errors
     /// The audit cannot be written, or the filter would refuse the snapshot: then nothing has changed.
@@ -178,7 +178,7 @@ impl<'a> Change<'a> {
             epoch::keep_in(&mut self, random.as_ref()).await?;
         }
         self.write_entries().await?;
-        let mut snapshot = None;
+        let (mut snapshot, mut awaited) = (None, false);
         if self.filter_sees_it {
             self.tx.raise_revision().await?;
             let report = self.context.report.as_ref();
@@ -187,12 +187,15 @@ impl<'a> Change<'a> {
         let version = self.tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
         self.tx.commit().await?;
         if let Some(snapshot) = snapshot {
+            // Who waited for a large one would learn no more than that it is written: what proxies enforce is told by
+            // their reports.
+            awaited = !snapshot.is_large();
             self.context.newest.keep(snapshot);
         }
         if let Some(head) = self.head {
             tracing::info!(target: crate::audit::LOG_TARGET, audit_head = %head, "audit");
         }
-        let delivered = self.filter_sees_it && deliver(self.context, &version).await;
+        let delivered = self.filter_sees_it && deliver(self.context, &version, awaited).await;
         Ok(Committed { version, delivered })
     }
 
@@ -216,8 +219,8 @@ impl<'a> Change<'a> {
     }
 }
 
-async fn deliver(context: &Context, version: &Version) -> bool {
+async fn deliver(context: &Context, version: &Version, awaited: bool) -> bool {
     let Some(signal) = &context.delivery else { return false };
     signal.wake();
-    signal.wait(version, DELIVERY_WAIT).await
+    awaited && signal.wait(version, DELIVERY_WAIT).await
 }

@@ -241,7 +241,18 @@ impl Drop for Staged {
 /// # Errors
 /// The folder cannot be written.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FolderError> {
-    stage_private(path, content)?.publish()
+    write_private_by(path, |file| file.write_all(content))
+}
+
+/// The same of what `write` writes.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn write_private_by(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), FolderError> {
+    stage_private_by(path, write)?.publish()
 }
 
 /// Writes `content`, 0600 and durably, beside `path`, where [`Staged::publish`] puts it.
@@ -249,11 +260,18 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FolderError> {
 /// # Errors
 /// The folder cannot be written.
 pub fn stage_private(path: &Path, content: &[u8]) -> Result<Staged, FolderError> {
+    stage_private_by(path, |file| file.write_all(content))
+}
+
+fn stage_private_by(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<Staged, FolderError> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(".new");
     let staged = Staged { temporary: folder_of(path).join(name), path: path.to_owned() };
-    write_new(&staged.temporary, content).map_err(|source| unwritable(path, source))?;
+    write_new(&staged.temporary, write).map_err(|source| unwritable(path, source))?;
     Ok(staged)
 }
 
@@ -285,12 +303,12 @@ pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+fn write_new(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     // Left over from a crash. Removing a link removes the link.
     remove_if_there(path)?;
     // create_new is O_EXCL, which fails on a link rather than follow it.
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(content)?;
+    write(&mut file)?;
     file.sync_all()
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepass::config::wire::Report;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::context::Context;
@@ -21,6 +22,14 @@ use ecds::EcdsFile;
 
 /// How often the database is looked at without being asked to, for changes by other processes.
 const POLL: Duration = Duration::from_millis(500);
+/// How many times as long as the delivery of a large snapshot took the next one is not begun: what changes meanwhile goes with
+/// it. Proxies need longer than this to take one up, and who changes things waits for the same disk.
+const REST: u32 = 4;
+/// Longest pause between two tries of what fails: to read a million tokens twice a second would help nobody.
+const LONGEST_PAUSE: Duration = Duration::from_secs(16);
+
+/// Longest rest: a revocation must not wait for long.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// The loop's parts.
 pub struct Delivery {
@@ -43,26 +52,33 @@ pub struct Delivery {
 impl Delivery {
     /// Delivers the present snapshot, then every later one, until it is dropped.
     pub async fn run(self) {
-        let mut failing = false;
+        let (mut failing, mut pause) = (false, POLL);
         loop {
+            let began = Instant::now();
             match self.catch_up().await {
-                Ok(()) if failing => {
-                    failing = false;
-                    tracing::info!("delivery works again");
+                Ok(()) => {
+                    if self.context.newest.is_large() {
+                        tokio::time::sleep(began.elapsed().saturating_mul(REST).min(LONGEST_REST)).await;
+                    }
+                    if failing {
+                        tracing::info!("delivery works again");
+                    }
+                    (failing, pause) = (false, POLL);
                 }
-                Ok(()) => {}
-                // Once per change of state: the loop tries again twice a second.
-                Err(error) if !failing => {
-                    failing = true;
+                Err(error) => {
                     self.context.metrics.delivery_failed();
-                    tracing::error!(%error, "delivery failed; it is tried again until it works");
+                    // Once per change of state.
+                    if !failing {
+                        tracing::error!(%error, "delivery failed; it is tried again until it works");
+                    }
+                    pause = if failing { pause.saturating_mul(2).min(LONGEST_PAUSE) } else { POLL };
+                    failing = true;
                 }
-                Err(_) => self.context.metrics.delivery_failed(),
             }
             tokio::select! {
                 () = self.signal.wanted() => {}
                 () = self.store.changed() => {}
-                () = tokio::time::sleep(POLL) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }

@@ -59,7 +59,7 @@ pub enum RestoreError {
     )]
     Unknown {
         /// How many tokens would work.
-        tokens: usize,
+        tokens: u64,
     },
     /// What was named to tell it does not.
     #[error("{} holds no configuration that proxies are told: correct --since", .0.display())]
@@ -190,7 +190,7 @@ async fn apply(
         (Some(found), _) => (found.place, since::end(&mut change, &found).await?),
         (None, Some(unknown)) => (unknown.as_str(), since::end_or_keep(&mut change, unknown).await?),
         (None, None) => {
-            let tokens = change.tx.unrevoked_tokens(change.at()).await?.len();
+            let tokens = change.tx.count_unrevoked_tokens(change.at()).await?;
             if tokens > 0 {
                 return Err(RestoreError::Unknown { tokens });
             }

@@ -4,10 +4,10 @@ mod published;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gatepass::compact::TokenSet;
+use gatepass::compact::{Encoding, TokenSet};
 use gatepass::config::ConfigError;
 use gatepass::config::wire;
-use gatepass::policy::Policy;
+use gatepass::policy::{MAX_TOKENS, Policy, too_many_tokens};
 use gatepass::token::Digest;
 use jiff::Timestamp;
 
@@ -15,7 +15,9 @@ use crate::callers::Caller;
 use crate::context::Context;
 use crate::domain::authority::administers;
 use crate::domain::settings::Settings;
+use crate::domain::token::Token;
 use crate::error::Error;
+use crate::store::unrevoked::Unrevoked;
 use crate::store::{StoreError, Transaction, Version};
 use published::{is_published, publishes_alike, rest_of, wire_token};
 
@@ -23,12 +25,18 @@ use published::{is_published, publishes_alike, rest_of, wire_token};
 /// `credentials_unknown`.
 const KEPT_AFTER_EXPIRY: i64 = 30 * 24 * 60 * 60;
 
+/// Most tokens that a snapshot follows another by; of more changes all tokens are read, some at a time.
+const MOST_CHANGED: i64 = 50_000;
+
+/// Most tokens of a snapshot that is written in a few milliseconds: 5 MB.
+const LARGE: usize = 50_000;
+
 /// One published state.
 #[derive(Debug)]
 pub struct Snapshot {
     /// Which one.
     pub version: Version,
-    settings: Settings,
+    settings: Arc<Settings>,
     /// All but the tokens, of which there are none here.
     rest: wire::PluginConfiguration,
     tokens: TokenSet,
@@ -48,18 +56,21 @@ impl Snapshot {
         now: Timestamp,
     ) -> Result<Self, Error> {
         let version = tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
-        let settings = tx.settings().await?.settings;
+        let settings = Arc::new(tx.settings().await?.settings);
         let (now, without) = (now.as_second(), without(now));
-        let tokens = tx.unrevoked_tokens(without).await?;
         let rest = rest_of(&version, &settings, report);
-        apart(move || {
-            let published = tokens.iter().filter(|token| is_published(token, &settings, now));
-            let tokens = published.map(|token| wire_token(token, &settings)).collect();
-            let whole = wire::PluginConfiguration { tokens: Some(tokens), ..rest.clone() };
-            let tokens = TokenSet::of(whole).map_err(refused)?;
-            Ok(Self { version, settings, rest, tokens, without })
-        })
-        .await
+        Policy::from_wire(rest.clone()).map_err(refused)?;
+        // Reading them takes long, and those that have not expired are all published.
+        if tx.count_unrevoked_tokens(now).await? > MAX_TOKENS as u64 {
+            return Err(refused(too_many_tokens()));
+        }
+        let mut tokens = TokenSet::default();
+        let mut unrevoked = Unrevoked::at(without);
+        while let Some(read) = unrevoked.next(tx).await? {
+            let settings = Arc::clone(&settings);
+            tokens = apart(move || put(&tokens, &[], &read, &settings, now)).await?;
+        }
+        Ok(Self { version, settings, rest, tokens, without })
     }
 
     /// The snapshot of what `tx` sees, which is `version`, by what has changed in its epoch since this one. Costs what has
@@ -74,35 +85,42 @@ impl Snapshot {
         report: Option<&wire::Report>,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let settings = tx.settings().await?.settings;
+        let settings = Arc::new(tx.settings().await?.settings);
         if !publishes_alike(&self.settings, &settings) {
             return Self::build(tx, report, now).await;
         }
-        let (now, without) = (now.as_second(), without(now).max(self.without));
-        let changed = tx.tokens_changed_since(self.version.revision).await?;
+        let without = without(now).max(self.without);
+        let changed = tx.tokens_changed_since(self.version.revision, MOST_CHANGED + 1).await?;
+        if i64::try_from(changed.len()).is_ok_and(|changed| changed > MOST_CHANGED) {
+            return Self::build(tx, report, now).await;
+        }
         let ended = tx.tokens_expired_between(self.without, without).await?;
         let rest = rest_of(&version, &settings, report);
+        let now = now.as_second();
         apart(move || {
             Policy::from_wire(rest.clone()).map_err(refused)?;
-            let (put, gone): (Vec<_>, Vec<_>) = changed.iter().partition(|token| {
+            let (staying, gone): (Vec<_>, Vec<_>) = changed.into_iter().partition(|token| {
                 let has_ended = token.expires_at.is_some_and(|end| end <= without);
                 token.revoked_at.is_none() && !has_ended && is_published(token, &settings, now)
             });
             let gone: Vec<_> = gone.iter().map(|token| token.digest).chain(ended).collect();
-            let put: Vec<_> = put.iter().map(|token| wire_token(token, &settings)).collect();
-            let scopes: Vec<&str> = settings.scopes.0.keys().map(String::as_str).collect();
-            let tokens = self.tokens.changed(&gone, &put, &scopes).map_err(refused)?;
+            let tokens = put(&self.tokens, &gone, &staying, &settings, now)?;
             Ok(Self { version, settings, rest, tokens, without })
         })
         .await
     }
 
-    /// Its compact encoding, which the filter's own rules have read. Takes a while if there are many tokens.
+    /// Its compact encoding, which the filter's own rules have read.
     ///
     /// # Errors
     /// None that a database could cause: what the filter would refuse.
-    pub fn encode(&self) -> Result<Vec<u8>, Error> {
+    pub fn encode(&self) -> Result<Encoding<'_>, Error> {
         self.tokens.encode(&self.rest).map_err(refused)
+    }
+
+    /// Whether it takes so long to write that nobody should wait for it.
+    pub fn is_large(&self) -> bool {
+        self.tokens.len() > LARGE
     }
 
     /// The plugin configuration, the tokens listed in the order of their ids.
@@ -126,6 +144,20 @@ impl Snapshot {
         serde_json::to_string(&self.configuration())
             .map_err(|error| Error::Internal(format!("the snapshot could not be written: {error}")))
     }
+}
+
+/// The set without `gone`, and with those of `staying` that are published.
+fn put(
+    tokens: &TokenSet,
+    gone: &[Digest],
+    staying: &[Token],
+    settings: &Settings,
+    now: i64,
+) -> Result<TokenSet, Error> {
+    let published = staying.iter().filter(|token| is_published(token, settings, now));
+    let put: Vec<wire::Token> = published.map(|token| wire_token(token, settings)).collect();
+    let scopes: Vec<&str> = settings.scopes.0.keys().map(String::as_str).collect();
+    tokens.changed(gone, &put, &scopes).map_err(refused)
 }
 
 /// When tokens have to have ended that are left out at `now`, in Unix seconds.
@@ -158,6 +190,11 @@ impl Newest {
             }
             _ => Snapshot::build(tx, report, now).await.map(Arc::new),
         }
+    }
+
+    /// Whether the one that is held is large, see [`Snapshot::is_large`].
+    pub fn is_large(&self) -> bool {
+        self.held().as_ref().is_some_and(|held| held.is_large())
     }
 
     /// Whether a later revision than this one is held already.
@@ -211,10 +248,10 @@ pub async fn apart<T: Send + 'static>(
 ///
 /// # Errors
 /// The caller is no admin.
-pub async fn show(context: &Context, caller: &Caller) -> Result<Snapshot, Error> {
+pub async fn show(context: &Context, caller: &Caller) -> Result<Arc<Snapshot>, Error> {
     administers(caller.principal())?;
     let mut tx = context.store.read().await?;
-    Snapshot::build(tx.as_mut(), context.report.as_ref(), context.clock.now()).await
+    context.newest.of(tx.as_mut(), context.report.as_ref(), context.clock.now()).await
 }
 
 fn refused(error: ConfigError) -> Error {

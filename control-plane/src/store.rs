@@ -12,6 +12,7 @@ mod rows;
 pub mod schema;
 pub mod sqlite;
 pub mod suspensions;
+pub mod unrevoked;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -235,12 +236,19 @@ pub trait Transaction: Suspensions + Send {
     async fn token_by_digest(&mut self, digest: &Digest) -> Result<Option<Token>, StoreError>;
     /// A part of a list.
     async fn tokens(&mut self, filter: &TokenFilter) -> Result<TokenPage, StoreError>;
-    /// All tokens that are not revoked and not past their expiry at `expired_after`, ordered by id; without their last
-    /// uses, which no snapshot holds.
-    async fn unrevoked_tokens(&mut self, expired_after: i64) -> Result<Vec<Token>, StoreError>;
-    /// All tokens of which something that proxies see has changed after `revision`, revoked ones as well, in no order;
-    /// without their last uses.
-    async fn tokens_changed_since(&mut self, revision: u64) -> Result<Vec<Token>, StoreError>;
+    /// Tokens that are not revoked and not past their expiry at `expired_after`, in the order of their digests: those after
+    /// `after` (all without it), at most `limit`; without their last uses, which no snapshot holds.
+    async fn unrevoked_tokens(
+        &mut self,
+        expired_after: i64,
+        after: Option<&Digest>,
+        limit: i64,
+    ) -> Result<Vec<Token>, StoreError>;
+    /// How many of these there are in all.
+    async fn count_unrevoked_tokens(&mut self, expired_after: i64) -> Result<u64, StoreError>;
+    /// Tokens of which something that proxies see has changed after `revision`, revoked ones as well, in no order, at most
+    /// `limit`; without their last uses.
+    async fn tokens_changed_since(&mut self, revision: u64, limit: i64) -> Result<Vec<Token>, StoreError>;
     /// The digests of all tokens that end after `after` and at `upto` or before, revoked ones as well.
     async fn tokens_expired_between(&mut self, after: i64, upto: i64) -> Result<Vec<Digest>, StoreError>;
     /// All tokens of one owner that are not revoked, ordered by id.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use gatepass_records::number_of;
 
-use super::{LISTED, MAX_LIST, listed, write};
+use super::{Encoding, LISTED, MAX_LIST, listed};
 use crate::address;
 use crate::config::ConfigError;
 use crate::config::wire::{PluginConfiguration, Token};
@@ -195,7 +195,7 @@ impl TokenSet {
     ///
     /// # Errors
     /// The first field for which the filter would refuse it.
-    pub fn encode(&self, rest: &PluginConfiguration) -> Result<Vec<u8>, ConfigError> {
+    pub fn encode(&self, rest: &PluginConfiguration) -> Result<Encoding<'_>, ConfigError> {
         let rest = PluginConfiguration { tokens: Some(Vec::new()), token_set: None, ..rest.clone() };
         Policy::from_wire(rest.clone())?;
         for (index, part) in self.chunks.iter().enumerate() {
@@ -206,7 +206,7 @@ impl TokenSet {
         }
         let rest = PluginConfiguration { tokens: None, ..rest };
         let json = serde_json::to_vec(&rest).map_err(|error| ConfigError::new("", error))?;
-        Ok(write(&json, self))
+        Ok(Encoding::of(&json, self))
     }
 }
 

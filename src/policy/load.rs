@@ -23,7 +23,8 @@ use crate::scope::{Rule, Scope};
 use crate::source::{ReadError, Source};
 use crate::table::Table;
 use crate::token::MAX_PREFIXES;
-pub(crate) use tokens::{parse_token, too_many_tokens};
+pub(crate) use tokens::parse_token;
+pub use tokens::too_many_tokens;
 
 /// A VM has 1 GiB, and while it takes up a configuration it holds the old table, the new one and what lies between.
 pub const MAX_BYTES: usize = 256 * 1024 * 1024;

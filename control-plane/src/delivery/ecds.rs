@@ -1,6 +1,7 @@
 //! The ECDS resource as a file that Envoy watches (extension configuration discovery with a `path_config_source`).
 
 use std::fs::File;
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,14 +11,15 @@ use base64::engine::general_purpose::STANDARD;
 use gatepass::compact;
 use gatepass::config::ConfigError;
 use gatepass::config::wire::PluginConfiguration;
-use prost::Message as _;
+use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint};
 use serde_json::json;
 
 use super::proto::{
     Any, AsyncDataSource, BytesValue, DataSource, DiscoveryResponse, EnvironmentVariables, FailurePolicy,
     PluginConfig, TypedExtensionConfig, VmConfig, Wasm,
 };
-use crate::data_folder::{FolderError, create_private_dir, folder_of, lock_file, write_private};
+use crate::data_folder::{FolderError, create_private_dir, folder_of, lock_file, write_private_by};
 use crate::report_key;
 use crate::snapshot::Snapshot;
 use crate::store::Version;
@@ -31,6 +33,32 @@ pub struct EcdsFile {
     written: Mutex<Option<Written>>,
     /// Keeps a second server from writing the same file.
     _lock: File,
+}
+
+/// A file that reaches the disk a slice at a time: the database's commits wait for the same disk, and would wait for all of a
+/// large file at once.
+struct Slices<'f> {
+    file: &'f mut File,
+    unsynced: usize,
+}
+
+/// Bytes of a slice.
+const SLICE: usize = 4 << 20;
+
+impl Write for Slices<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.unsynced = self.unsynced.saturating_add(written);
+        if self.unsynced >= SLICE {
+            self.file.sync_data()?;
+            self.unsynced = 0;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// What tells a file from any other: device, inode, size and time of change.
@@ -83,8 +111,13 @@ impl EcdsFile {
             let configuration =
                 configuration.map_err(|error| format!("the snapshot would be refused: {error}"))?;
             let version = version_info(&snapshot.version.epoch, &snapshot.version.revision.to_string());
-            let content = resource(&module, version, configuration).encode_to_vec();
-            write_private(&path, &content).map_err(|error| error.to_string())
+            let before = before_configuration(&module, version, configuration.size());
+            write_private_by(&path, |file| {
+                let mut file = Slices { file, unsynced: 0 };
+                file.write_all(&before)?;
+                configuration.write_to(&mut file)
+            })
+            .map_err(|error| error.to_string())
         };
         tokio::task::spawn_blocking(write).await.map_err(|error| error.to_string())??;
         let now = look(&self.path);
@@ -123,9 +156,10 @@ const EXTENSION: &str = "envoy.config.core.v3.TypedExtensionConfig";
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 const BYTES: &str = "google.protobuf.BytesValue";
 
-/// The discovery response with the filter's whole configuration. All but the inner `configuration` stays the same from
-/// one snapshot to the next: another `vm_config` would cost Envoy a full compile of the module.
-fn resource(module: &Path, version_info: String, configuration: Vec<u8>) -> DiscoveryResponse {
+/// The discovery response with the filter's whole configuration, up to the configuration's `size` bytes, with which it
+/// ends. All but these stays the same from one snapshot to the next: another `vm_config` would cost Envoy a full compile
+/// of the module.
+fn before_configuration(module: &Path, version_info: String, size: usize) -> Vec<u8> {
     let code = DataSource { filename: module.to_string_lossy().into_owned() };
     let vm = VmConfig {
         vm_id: "gatepass".to_owned(),
@@ -141,12 +175,44 @@ fn resource(module: &Path, version_info: String, configuration: Vec<u8>) -> Disc
         name: "gatepass".to_owned(),
         root_id: "gatepass".to_owned(),
         vm_config: Some(vm),
-        configuration: Some(Any::new(BYTES, &BytesValue { value: configuration })),
+        configuration: None,
         failure_policy: FailurePolicy::FailReload.into(),
     };
-    let filter = Any::new(WASM, &Wasm { config: Some(plugin) });
-    let extension = TypedExtensionConfig { name: "gatepass".to_owned(), typed_config: Some(filter) };
-    DiscoveryResponse { version_info, resources: vec![Any::new(EXTENSION, &extension)] }
+    let extension = TypedExtensionConfig { name: "gatepass".to_owned(), typed_config: None };
+    let response = DiscoveryResponse { version_info, resources: Vec::new() };
+    Unfinished::ending_in(size)
+        .within(&BytesValue::default(), 1)
+        .within(&Any::empty(BYTES), 2)
+        .within(&plugin, 4)
+        .within(&Wasm::default(), 1)
+        .within(&Any::empty(WASM), 2)
+        .within(&extension, 2)
+        .within(&Any::empty(EXTENSION), 2)
+        .within(&response, 2)
+        .before
+}
+
+/// A message that ends in bytes that are not there yet: what is a hundred megabytes need not be copied once for each
+/// message around it. A reader takes the fields of a message in any order
+/// (<https://protobuf.dev/programming-guides/encoding/#order>), so the one with these bytes can be the last.
+struct Unfinished {
+    before: Vec<u8>,
+    bytes: usize,
+}
+
+impl Unfinished {
+    fn ending_in(bytes: usize) -> Self {
+        Self { before: Vec::new(), bytes }
+    }
+
+    /// `message` with this as its field `tag`, which it leaves out.
+    fn within(self, message: &impl Message, tag: u32) -> Self {
+        let mut before = message.encode_to_vec();
+        encode_key(tag, WireType::LengthDelimited, &mut before);
+        encode_varint(self.before.len() as u64 + self.bytes as u64, &mut before);
+        before.extend(self.before);
+        Self { before, bytes: self.bytes }
+    }
 }
 
 fn version_info(epoch: &str, revision: &str) -> String {
@@ -159,7 +225,8 @@ fn version_info(epoch: &str, revision: &str) -> String {
 /// The first field for which the filter would refuse the configuration.
 pub fn binary(module: &Path, configuration: &PluginConfiguration) -> Result<Vec<u8>, ConfigError> {
     let version = version_info(&configuration.epoch, &configuration.revision);
-    Ok(resource(module, version, compact::encode(configuration)?).encode_to_vec())
+    let bytes = compact::encode(configuration)?;
+    Ok([before_configuration(module, version, bytes.len()), bytes].concat())
 }
 
 /// The same as JSON, for a file whose name ends in `.json`; the tokens listed, or in the compact encoding.
@@ -209,4 +276,30 @@ pub fn plugin(content: &[u8]) -> Option<PluginConfig> {
 pub fn configuration(content: &[u8]) -> Option<PluginConfiguration> {
     let any = plugin(content)?.configuration.filter(|any| any.type_url.ends_with(BYTES))?;
     compact::decode(&BytesValue::decode(any.value.as_slice()).ok()?.value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_in_parts_is_one_message() {
+        for size in [0, 1, 127, 128, 70_000] {
+            let bytes = vec![7; size];
+            let before = before_configuration(Path::new("/m.wasm"), "a1.17".to_owned(), size);
+            let content = [before, bytes.clone()].concat();
+            let response = DiscoveryResponse::decode(content.as_slice()).expect("a response");
+            assert_eq!((response.version_info.as_str(), response.resources.len()), ("a1.17", 1));
+            let plugin = plugin(&content).expect("a plugin");
+            assert_eq!((plugin.name.as_str(), plugin.root_id.as_str()), ("gatepass", "gatepass"));
+            assert_eq!(plugin.failure_policy, i32::from(FailurePolicy::FailReload));
+            let vm = plugin.vm_config.expect("a VM");
+            assert_eq!((vm.vm_id.as_str(), vm.runtime.as_str()), ("gatepass", "envoy.wasm.runtime.v8"));
+            let file = vm.code.and_then(|code| code.local).expect("a file").filename;
+            assert_eq!(file, "/m.wasm");
+            let given = plugin.configuration.expect("a configuration");
+            assert_eq!(given.type_url, format!("type.googleapis.com/{BYTES}"));
+            assert_eq!(BytesValue::decode(given.value.as_slice()).expect("bytes").value, bytes);
+        }
+    }
 }

@@ -15,9 +15,9 @@ pub struct Any {
 }
 
 impl Any {
-    /// `message`, whose full name is `name`.
-    pub fn new(name: &str, message: &impl Message) -> Self {
-        Self { type_url: format!("type.googleapis.com/{name}"), value: message.encode_to_vec() }
+    /// A message whose full name is `name`, all of whose fields have their defaults.
+    pub fn empty(name: &str) -> Self {
+        Self { type_url: format!("type.googleapis.com/{name}"), value: Vec::new() }
     }
 }
 

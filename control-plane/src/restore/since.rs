@@ -21,6 +21,7 @@ use crate::settings;
 use crate::snapshot::{self, Snapshot};
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::copy;
+use crate::store::unrevoked::Unrevoked;
 use crate::store::{Store as _, StoreError, Transaction, Version};
 use crate::suspension;
 use crate::tokens;
@@ -200,20 +201,17 @@ pub async fn end(change: &mut Change<'_>, since: &Since) -> Result<Ended, Error>
     let told = since.configuration.tokens.iter().flatten();
     let told: HashMap<&str, &Told> = told.map(|token| (token.id.as_str(), token)).collect();
     let mut inactive = BTreeSet::new();
-    for token in change.tx.unrevoked_tokens(change.at()).await? {
-        let found = told.get(token.id.as_str()).filter(|told| told.sha256 == token.digest.to_string());
-        let Some(found) = found.filter(|told| is_as_it_was(told, &token)) else {
-            tokens::revoke_in(change, token).await?;
-            ended.tokens_revoked += 1;
-            continue;
-        };
-        if found.refuse == Some(StatedRefusal::UserInactive) && token.owner_active {
-            inactive.insert(token.owner.clone());
-        }
-        let expires_at = found.expires_at.and_then(|end| i64::try_from(end.0).ok());
-        if let Some(expires_at) = expires_at.filter(|end| token.expires_at.is_none_or(|was| *end < was)) {
-            settings::shorten_in(change, token, expires_at).await?;
-            ended.tokens_shortened += 1;
+    let mut unrevoked = Unrevoked::at(change.at());
+    while let Some(tokens) = unrevoked.next(change.tx.as_mut()).await? {
+        for token in tokens {
+            let found = told.get(token.id.as_str()).filter(|told| told.sha256 == token.digest.to_string());
+            let found = found.filter(|told| is_as_it_was(told, &token));
+            if found.is_some_and(|told| told.refuse == Some(StatedRefusal::UserInactive))
+                && token.owner_active
+            {
+                inactive.insert(token.owner.clone());
+            }
+            end_token(change, token, found.copied(), &mut ended).await?;
         }
     }
     let mut lowered = Vec::new();
@@ -238,6 +236,26 @@ pub async fn end(change: &mut Change<'_>, since: &Since) -> Result<Ended, Error>
     lower(change, lowered, &mut ended).await?;
     ended.settings_changed = changed_settings(change, since);
     Ok(ended)
+}
+
+/// Ends a token that was `found` no longer, and lets one that was found end when that did.
+async fn end_token(
+    change: &mut Change<'_>,
+    token: Token,
+    found: Option<&Told>,
+    ended: &mut Ended,
+) -> Result<(), Error> {
+    let Some(found) = found else {
+        tokens::revoke_in(change, token).await?;
+        ended.tokens_revoked += 1;
+        return Ok(());
+    };
+    let expires_at = found.expires_at.and_then(|end| i64::try_from(end.0).ok());
+    if let Some(expires_at) = expires_at.filter(|end| token.expires_at.is_none_or(|was| *end < was)) {
+        settings::shorten_in(change, token, expires_at).await?;
+        ended.tokens_shortened += 1;
+    }
+    Ok(())
 }
 
 /// A token is only ever narrowed, and what to is not always known here: one that is not as it was does not come back.
@@ -336,9 +354,11 @@ fn value(settings: &impl Serialize) -> Value {
 pub async fn end_or_keep(change: &mut Change<'_>, unknown: Unknown) -> Result<Ended, Error> {
     let mut ended = Ended::default();
     if unknown == Unknown::End {
-        for token in change.tx.unrevoked_tokens(change.at()).await? {
-            tokens::revoke_in(change, token).await?;
-            ended.tokens_revoked += 1;
+        let mut unrevoked = Unrevoked::at(change.at());
+        while let Some(tokens) = unrevoked.next(change.tx.as_mut()).await? {
+            for token in tokens {
+                end_token(change, token, None, &mut ended).await?;
+            }
         }
     }
     Ok(ended)

@@ -384,12 +384,21 @@ impl Transaction for PostgresTransaction {
         run!(self, token_list::read, filter)
     }
 
-    async fn unrevoked_tokens(&mut self, expired_after: i64) -> Result<Vec<Token>> {
-        run!(self, tokens::unrevoked, expired_after)
+    async fn unrevoked_tokens(
+        &mut self,
+        expired_after: i64,
+        after: Option<&Digest>,
+        limit: i64,
+    ) -> Result<Vec<Token>> {
+        run!(self, tokens::unrevoked, expired_after, after, limit)
     }
 
-    async fn tokens_changed_since(&mut self, revision: u64) -> Result<Vec<Token>> {
-        run!(self, tokens::changed_since, signed(revision)?)
+    async fn count_unrevoked_tokens(&mut self, expired_after: i64) -> Result<u64> {
+        run!(self, tokens::count_unrevoked, expired_after)
+    }
+
+    async fn tokens_changed_since(&mut self, revision: u64, limit: i64) -> Result<Vec<Token>> {
+        run!(self, tokens::changed_since, signed(revision)?, limit)
     }
 
     async fn tokens_expired_between(&mut self, after: i64, upto: i64) -> Result<Vec<Digest>> {

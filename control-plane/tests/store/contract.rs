@@ -245,14 +245,20 @@ async fn tokens(store: &dyn Store) {
     assert_eq!(tx.active_tokens_of_scope("ci", 0).await.unwrap(), 0);
     assert_eq!(tx.active_tokens_of_prefix("gp", 0).await.unwrap(), 0);
     let ids = |tokens: Vec<Token>| tokens.into_iter().map(|token| token.id).collect::<Vec<_>>();
-    assert_eq!(ids(tx.unrevoked_tokens(49).await.unwrap()), ["01", "02", "03"]);
-    assert_eq!(ids(tx.unrevoked_tokens(50).await.unwrap()), ["01", "02"]);
+    assert_eq!(ids(tx.unrevoked_tokens(49, None, 9).await.unwrap()), ["01", "02", "03"]);
+    assert_eq!(ids(tx.unrevoked_tokens(50, None, 9).await.unwrap()), ["01", "02"]);
+    assert_eq!(ids(tx.unrevoked_tokens(49, None, 2).await.unwrap()), ["01", "02"], "in the order of digests");
+    assert_eq!(ids(tx.unrevoked_tokens(49, Some(&all[1].digest), 9).await.unwrap()), ["03"]);
+    assert!(tx.unrevoked_tokens(49, Some(&all[2].digest), 9).await.unwrap().is_empty());
+    for (expired_after, count) in [(49, 3), (50, 2), (100, 1)] {
+        assert_eq!(tx.count_unrevoked_tokens(expired_after).await.unwrap(), count, "{expired_after}");
+    }
 
     assert!(tx.revoke_token("02", 60, "zoe").await.unwrap());
     assert!(!tx.revoke_token("02", 61, "anna").await.unwrap(), "once");
     assert!(!tx.revoke_token("08", 61, "anna").await.unwrap());
     assert_eq!(tx.token("02").await.unwrap().unwrap().revoked_by.as_deref(), Some("zoe"));
-    assert_eq!(ids(tx.unrevoked_tokens(0).await.unwrap()), ["01", "03"]);
+    assert_eq!(ids(tx.unrevoked_tokens(0, None, 9).await.unwrap()), ["01", "03"]);
     assert_eq!(ids(tx.unrevoked_tokens_of(fred.id).await.unwrap()), ["01"]);
     tx.commit().await.unwrap();
     let twice = Token { id: "09".to_owned(), ..all[0].clone() };
@@ -271,7 +277,7 @@ async fn what_proxies_see_of_a_token(store: &dyn Store) {
     let known = tx.raise_revision().await.unwrap();
     async fn found(tx: &mut dyn Transaction, revision: u64) -> Vec<String> {
         let mut ids: Vec<String> =
-            tx.tokens_changed_since(revision).await.unwrap().into_iter().map(|token| token.id).collect();
+            tx.tokens_changed_since(revision, 9).await.unwrap().into_iter().map(|token| token.id).collect();
         ids.sort();
         ids
     }
@@ -290,7 +296,7 @@ async fn what_proxies_see_of_a_token(store: &dyn Store) {
     assert_eq!(found(tx.as_mut(), next).await, ["01", "04"]);
     let next = tx.raise_revision().await.unwrap();
     assert!(tx.revoke_token("04", 60, "zoe").await.unwrap());
-    let changed = tx.tokens_changed_since(next).await.unwrap();
+    let changed = tx.tokens_changed_since(next, 9).await.unwrap();
     assert!(matches!(&changed[..], [token] if token.revoked_at == Some(60)), "{changed:?}");
     let next = tx.raise_revision().await.unwrap();
     tx.update_user(&User { display_name: Some("F".to_owned()), ..fred.clone() }).await.unwrap();

@@ -126,8 +126,9 @@ fn check_counts(tokens: &[wire::Token]) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// What a configuration of more than [`MAX_TOKENS`] is told.
 #[cold]
-pub(crate) fn too_many_tokens() -> ConfigError {
+pub fn too_many_tokens() -> ConfigError {
     ConfigError::new("tokens", format_args!("at most {MAX_TOKENS} tokens are possible"))
 }
 

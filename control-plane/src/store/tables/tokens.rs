@@ -3,7 +3,7 @@
 use gatepass::token::Digest;
 use sqlx::Row as _;
 
-use super::{Connection, Result, Row, one_row};
+use super::{Connection, Result, Row, one_row, unsigned};
 use crate::domain::listing::NEVER_USED;
 use crate::domain::text;
 use crate::domain::token::{Disabled, Token};
@@ -60,16 +60,31 @@ pub(super) async fn by_digest(db: &mut Connection, digest: &Digest) -> Result<Op
     row.as_ref().map(from_row).transpose()
 }
 
-pub(super) async fn unrevoked(db: &mut Connection, expired_after: i64) -> Result<Vec<Token>> {
+pub(super) async fn unrevoked(
+    db: &mut Connection,
+    expired_after: i64,
+    after: Option<&Digest>,
+    limit: i64,
+) -> Result<Vec<Token>> {
     let sql = select_bare!(
-        "WHERE t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $1) ORDER BY t.id"
+        "WHERE t.sha256 > $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)
+         ORDER BY t.sha256 LIMIT $3"
     );
-    let rows = sqlx::query(sql).bind(expired_after).fetch_all(db).await?;
+    // Every digest comes after the empty one.
+    let after = after.map_or(&[][..], |digest| digest.as_bytes().as_slice());
+    let rows = sqlx::query(sql).bind(after).bind(expired_after).bind(limit).fetch_all(db).await?;
     rows.iter().map(from_row).collect()
 }
 
-pub(super) async fn changed_since(db: &mut Connection, revision: i64) -> Result<Vec<Token>> {
-    let rows = sqlx::query(select_bare!("WHERE t.changed > $1")).bind(revision).fetch_all(db).await?;
+pub(super) async fn count_unrevoked(db: &mut Connection, expired_after: i64) -> Result<u64> {
+    let sql =
+        "SELECT count(*) FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)";
+    unsigned(sqlx::query_scalar(sql).bind(expired_after).fetch_one(db).await?)
+}
+
+pub(super) async fn changed_since(db: &mut Connection, revision: i64, limit: i64) -> Result<Vec<Token>> {
+    let rows = sqlx::query(select_bare!("WHERE t.changed > $1 LIMIT $2")).bind(revision).bind(limit);
+    let rows = rows.fetch_all(db).await?;
     rows.iter().map(from_row).collect()
 }
 
