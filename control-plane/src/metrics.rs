@@ -134,7 +134,7 @@ impl Metrics {
     }
 
     /// For how long there has been something that was not delivered.
-    fn lag(&self) -> Duration {
+    pub(crate) fn lag(&self) -> Duration {
         self.behind_since().map(|since| since.elapsed()).unwrap_or_default()
     }
 

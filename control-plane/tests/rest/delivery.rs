@@ -91,6 +91,27 @@ async fn not_ready_while_the_file_cannot_be_written() {
 }
 
 #[tokio::test]
+async fn of_many_tokens_no_reply_waits_for_the_file_and_the_server_stays_ready() {
+    let gate = Gate::start().await;
+    gate.sql(
+        "INSERT INTO tokens (id, sha256, user_id, creator, description, description_key, created_at, allowed_ips, prefix,
+                             hint, control_plane, disabled_at, disabled_by)
+         WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n <= 50000)
+         SELECT printf('x%07d', n), randomblob(32), 1, 'admin', 'x', 'x', 1, '[]', 'gp_', 'abcd', 0, 1, 'admin' FROM n",
+    )
+    .await;
+    let gate = Gate::start_in(gate.crash().await).await;
+    let tokens = |gate: &Gate| gate.delivered()["tokens"].as_array().unwrap().len();
+    let before = tokens(&gate);
+    assert!(before > 50_000, "{before}");
+    let made = gate.post("/tokens", &gate.admin, json!({"description": "x"})).await;
+    assert!(made.status == 201 && made.headers.get("gatepass-revision").is_none(), "{made:?}");
+    gate.call(Method::GET, "/readyz", "", None).await.ok(200);
+    gate.caught_up().await;
+    assert_eq!(tokens(&gate), before + 1);
+}
+
+#[tokio::test]
 async fn every_start_begins_an_epoch_so_that_nothing_put_back_from_a_backup_is_ignored() {
     let gate = Gate::start().await;
     let first = gate.version().await;

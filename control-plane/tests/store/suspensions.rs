@@ -71,15 +71,15 @@ pub async fn proxies_are_told(store: &dyn Store) {
     tx.raise_revision().await.unwrap();
     for (suspended_at, works) in [(Some(5), false), (None, true)] {
         let revision = tx.version().await.unwrap().unwrap().revision;
-        assert_eq!(tx.tokens_changed_since(revision).await.unwrap(), []);
+        assert_eq!(tx.tokens_changed_since(revision, 9).await.unwrap(), []);
         tx.set_suspended(owner.id, suspended_at).await.unwrap();
-        let changed = tx.tokens_changed_since(revision).await.unwrap();
+        let changed = tx.tokens_changed_since(revision, 9).await.unwrap();
         assert_eq!(changed.len(), 1);
         assert_eq!((changed[0].owner.as_str(), changed[0].owner_active), ("late", works));
         tx.raise_revision().await.unwrap();
         tx.set_suspended(owner.id, suspended_at).await.unwrap();
         let revision = tx.version().await.unwrap().unwrap().revision;
-        assert_eq!(tx.tokens_changed_since(revision).await.unwrap(), [], "nothing has changed");
+        assert_eq!(tx.tokens_changed_since(revision, 9).await.unwrap(), [], "nothing has changed");
     }
 }
 

@@ -199,14 +199,17 @@ pub(super) async fn has_unfolded_descriptions(db: &mut Connection) -> Result<boo
 /// Writes what lists search in for tokens of a schema that did not have it.
 pub(super) async fn fold_descriptions(db: &mut Connection) -> Result<()> {
     const BATCH: &str = "SELECT number, description FROM tokens
-                         WHERE substr(description_key, 1, 100) = '' ORDER BY number LIMIT 1000";
+                         WHERE substr(description_key, 1, 100) = '' AND number > $1 ORDER BY number LIMIT 1000";
+    let mut last = 0;
     loop {
-        let rows = sqlx::query(BATCH).fetch_all(&mut *db).await?;
+        let rows = sqlx::query(BATCH).bind(last).fetch_all(&mut *db).await?;
         if rows.is_empty() {
             return Ok(());
         }
         for row in rows {
             let (number, description): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+            // What has nothing to fold is not to be met again.
+            last = number;
             let done = sqlx::query("UPDATE tokens SET description_key = $1 WHERE number = $2")
                 .bind(text::fold(&description))
                 .bind(number)
