@@ -34,7 +34,9 @@ pub(super) async fn healthz() -> Json<Health> {
     OK
 }
 
-/// Show that the database answers and the newest revision is delivered, or soon will be
+/// Show that the database answers and the newest revision is delivered
+///
+/// With more than 50,000 tokens, a delivery may be under way for ten seconds.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "readyz", tag = "server", security(()),
     responses((status = 200, description = "Both are so", body = Health)),
