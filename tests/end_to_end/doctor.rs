@@ -14,6 +14,7 @@ fn wrong(plane: &ControlPlane, envoy: &Envoy, more: &[&str]) -> (Vec<String>, i3
     let mut command = Command::new(artefacts::program());
     command.args(["doctor", "--output", "json", "--data-dir"]).arg(plane.data()).args(more);
     command.args(["--listen", &plane.address().to_string()]);
+    command.args(["--dataplane-listen", &plane.dataplane().to_string()]);
     command.args(["--envoy-admin", &format!("http://{}", envoy.admin_address())]);
     let output = program::finish(&mut command, "");
     let found: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));

@@ -3,18 +3,19 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use serde_json::json;
 
 use super::audit::Output;
 use super::output;
-use super::serve::DEFAULT_LISTEN;
+use super::serve::{DEFAULT_DATAPLANE_LISTEN, DEFAULT_LISTEN};
 use super::storage::StorageArgs;
 use crate::clock::{Clock as _, SystemClock};
 use crate::doctor::admin::Admin;
 use crate::doctor::envoy::{self, Told};
+use crate::doctor::ports::{self, Listener};
 use crate::doctor::{Finding, Severity, local};
 use crate::domain::terminal::harmless;
 use crate::store::Version;
@@ -28,6 +29,15 @@ pub struct DoctorArgs {
     /// Where REST listens
     #[arg(long, env = "GATEPASS_LISTEN", default_value = DEFAULT_LISTEN, value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
+    /// Where proxies report [default: 127.0.0.1:8081]
+    #[arg(long, env = "GATEPASS_DATAPLANE_LISTEN", value_name = "ADDRESS:PORT")]
+    pub dataplane_listen: Option<SocketAddr>,
+    /// Whether proxies report at all
+    #[arg(long, env = "GATEPASS_USAGE_REPORTS", default_value_t = true, action = ArgAction::Set, value_name = "BOOL")]
+    pub usage_reports: bool,
+    /// Where the listener for Prometheus is, if there is one
+    #[arg(long, env = "GATEPASS_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
+    pub metrics_listen: Option<SocketAddr>,
     /// Envoy's admin interface, to look at what Envoy does as well
     #[arg(long, env = "GATEPASS_ENVOY_ADMIN", value_name = "URL")]
     pub envoy_admin: Option<Admin>,
@@ -40,6 +50,34 @@ pub struct DoctorArgs {
     /// For whom the findings are printed
     #[arg(long, value_enum, default_value = "table", value_name = "FORM")]
     pub output: Output,
+}
+
+impl DoctorArgs {
+    /// All listeners that `gatepass serve` has with these settings.
+    fn listeners(&self) -> Vec<Listener> {
+        let rest = Listener {
+            check: "port",
+            purpose: "REST",
+            flag: "--listen",
+            address: self.listen,
+            is_stated: true,
+        };
+        let reports = Listener {
+            check: "port_of_reports",
+            purpose: "reports of proxies",
+            flag: "--dataplane-listen",
+            address: self.dataplane_listen.unwrap_or(DEFAULT_DATAPLANE_LISTEN),
+            is_stated: self.dataplane_listen.is_some(),
+        };
+        let metrics = self.metrics_listen.map(|address| Listener {
+            check: "port_of_metrics",
+            purpose: "metrics",
+            flag: "--metrics-listen",
+            address,
+            is_stated: true,
+        });
+        [Some(rest), self.usage_reports.then_some(reports), metrics].into_iter().flatten().collect()
+    }
 }
 
 /// Something is wrong. The process ends with an exit code of its own.
@@ -71,7 +109,7 @@ async fn here(args: &DoctorArgs) -> anyhow::Result<(Vec<Finding>, Option<Version
     let storage = args.storage.storage()?;
     let (newest, found) = local::database(&folder, &storage, &SystemClock).await;
     findings.extend(found);
-    findings.push(local::port(&folder, args.listen, "--listen").await);
+    findings.extend(ports::examine(&folder, &args.listeners()).await);
     Ok((findings, newest))
 }
 

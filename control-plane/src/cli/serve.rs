@@ -24,7 +24,7 @@ use crate::connections::Transport;
 use crate::data_folder::DataFolder;
 use crate::random::SystemRandom;
 use crate::report_key::{KeyDigest, ReportKey};
-pub use dataplane::DataplaneArgs;
+pub use dataplane::{DEFAULT_LISTEN as DEFAULT_DATAPLANE_LISTEN, DataplaneArgs};
 pub use metrics::MetricsArgs;
 pub use oidc::OidcArgs;
 pub use sessions::SessionArgs;

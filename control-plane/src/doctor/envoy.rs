@@ -162,3 +162,6 @@ fn seatbelt_used(stats: &str) -> Vec<Finding> {
     };
     denied.filter_map(found).collect()
 }
+
+#[cfg(test)]
+mod tests;

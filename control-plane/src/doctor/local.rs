@@ -1,12 +1,7 @@
-//! The data folder, the database, the audit, the clock and the ports of this machine. Nothing is changed.
+//! The data folder, the database, the audit and the clock of this machine. Nothing is changed.
 
-use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::time::Duration;
-
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
 
 use super::Finding;
 use crate::app::Storage;
@@ -14,7 +9,7 @@ use crate::audit;
 use crate::clock::{Clock, rfc3339};
 use crate::data_folder::DataFolder;
 use crate::delivery::ecds;
-use crate::domain::fleet::{FORGOTTEN_AFTER, MAX_WORKERS};
+use crate::domain::fleet::{FORGOTTEN_AFTER, MAX_WORKERS, Worker};
 use crate::store::place;
 use crate::store::schema::Schema;
 use crate::store::sqlite::{SqliteStore, copy};
@@ -22,8 +17,6 @@ use crate::store::{Store, StoreError, Version};
 
 /// How far a clock may be off, in seconds, before somebody should look.
 const CLOCK: i64 = 5;
-/// How long a port may take to take a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Who may look into the folder.
 pub fn folder(path: &Path) -> (Option<DataFolder>, Vec<Finding>) {
@@ -39,22 +32,36 @@ pub fn folder(path: &Path) -> (Option<DataFolder>, Vec<Finding>) {
     for entry in folder.path().read_dir().into_iter().flatten().flatten() {
         let Ok(metadata) = entry.metadata() else { continue };
         let shown = entry.path().display().to_string();
-        if metadata.is_symlink() {
-            let advice = "put the file itself in its place";
-            findings.push(Finding::warning("data_folder", format!("{shown} is a link"), advice));
-        } else if metadata.is_file() && metadata.mode() & 0o077 != 0 {
-            let advice = format!("run `chmod 600 {shown}`");
-            findings.push(Finding::error("data_folder", format!("{shown} is open to other users"), advice));
-        } else if ours != 0 && metadata.uid() != ours {
-            let advice = "run everything on the data folder as the one user that the server runs as";
-            findings.push(Finding::warning("data_folder", format!("{shown} is another user's"), advice));
-        }
+        let kind = Kind { is_link: metadata.is_symlink(), is_file: metadata.is_file() };
+        findings.extend(of_file(&shown, kind, metadata.mode(), metadata.uid(), ours));
     }
     if findings.is_empty() {
         let found = format!("{} and the files in it are the owner's alone", folder.path().display());
         findings.push(Finding::ok("data_folder", found));
     }
     (Some(folder), findings)
+}
+
+/// What something in the folder is.
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    is_link: bool,
+    is_file: bool,
+}
+
+/// What is wrong with one of the folder's files, of this mode and this user's. `ours` is who looks: root may look at any.
+fn of_file(shown: &str, kind: Kind, mode: u32, uid: u32, ours: u32) -> Option<Finding> {
+    if kind.is_link {
+        let advice = "put the file itself in its place";
+        return Some(Finding::warning("data_folder", format!("{shown} is a link"), advice));
+    }
+    if kind.is_file && mode & 0o077 != 0 {
+        let advice = format!("run `chmod 600 {shown}`");
+        return Some(Finding::error("data_folder", format!("{shown} is open to other users"), advice));
+    }
+    let advice = "run everything on the data folder as the one user that the server runs as";
+    let found = || Finding::warning("data_folder", format!("{shown} is another user's"), advice);
+    (ours != 0 && uid != ours).then(found)
 }
 
 /// The database and the audit in it, the newest revision, and what proxies enforce by their reports.
@@ -165,27 +172,23 @@ async fn look(
     if let Some(version) = &version {
         findings.push(delivered(folder, version));
         let workers = tx.workers(now.saturating_sub(FORGOTTEN_AFTER), MAX_WORKERS).await?;
-        let speaking = workers.iter().filter(|worker| !worker.is_silent(now));
-        let behind: Vec<_> =
-            speaking.clone().map(|worker| worker.behind(&version.epoch, version.revision)).collect();
-        let late = behind.iter().filter(|behind| **behind != Some(0)).count();
-        let found = format!(
-            "{} of {} workers that report enforce revision {}",
-            behind.len() - late,
-            behind.len(),
-            version.revision
-        );
-        findings.push(if late == 0 {
-            Finding::ok("fleet", found)
-        } else {
-            Finding::warning(
-                "fleet",
-                found,
-                "GET /api/v1/fleet names the others; a worker reports within a minute",
-            )
-        });
+        findings.push(fleet(&workers, version, now));
     }
     Ok(version)
+}
+
+/// What the workers that speak enforce, against the newest version.
+fn fleet(workers: &[Worker], newest: &Version, now: i64) -> Finding {
+    let speaking = workers.iter().filter(|worker| !worker.is_silent(now));
+    let behind: Vec<_> = speaking.map(|worker| worker.behind(&newest.epoch, newest.revision)).collect();
+    let up_to_date = behind.iter().filter(|behind| **behind == Some(0)).count();
+    let (all, revision) = (behind.len(), newest.revision);
+    let found = format!("{up_to_date} of {all} workers that report enforce revision {revision}");
+    if up_to_date == all {
+        return Finding::ok("fleet", found);
+    }
+    let advice = "GET /api/v1/fleet names the others; a worker reports within a minute";
+    Finding::warning("fleet", found, advice)
 }
 
 fn against_the_audit(last: Option<i64>, now: i64) -> Finding {
@@ -229,36 +232,5 @@ fn delivered(folder: &DataFolder, newest: &Version) -> Finding {
     Finding::warning("delivery", told, advice)
 }
 
-/// Whether a server answers where it should, or could.
-pub async fn port(folder: &DataFolder, address: SocketAddr, flag: &str) -> Finding {
-    let is_locked = std::fs::File::open(folder.path().join("serve.lock"));
-    let runs =
-        is_locked.is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)));
-    let answers = async || {
-        timeout(PATIENCE, TcpStream::connect(address)).await.is_ok_and(|connected| connected.is_ok())
-    };
-    match (runs, runs && answers().await) {
-        (true, true) => Finding::ok("port", format!("a server answers at {address}")),
-        (true, false) => {
-            let advice = format!(
-                "name the address that it was started with, by {flag}, or stop it and start it there"
-            );
-            Finding::error(
-                "port",
-                format!("a server uses the data folder, and none answers at {address}"),
-                advice,
-            )
-        }
-        (false, _) => match TcpListener::bind(address).await {
-            Ok(_) => Finding::ok("port", format!("no server runs; {address} is free")),
-            Err(error) => {
-                let advice = format!("stop what uses it, or give another address with {flag}");
-                Finding::error(
-                    "port",
-                    format!("no server runs, and {address} cannot be listened on: {error}"),
-                    advice,
-                )
-            }
-        },
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -57,13 +57,54 @@ fn all_is_well_with_a_server_and_without() {
     assert!(table.status.success() && text.lines().all(|line| line.starts_with("ok ")), "{text}");
 }
 
+/// The flag of each listener, and the check that looks there.
+const LISTENERS: [(&str, &str); 3] = [
+    ("--listen", "port error"),
+    ("--dataplane-listen", "port_of_reports error"),
+    ("--metrics-listen", "port_of_metrics error"),
+];
+
+/// The arguments that have each listener where it is, or another one in its place.
+fn listening<'a>(at: &[&'a str; 3], other: Option<(usize, &'a str)>) -> Vec<&'a str> {
+    let address = |index: usize| other.filter(|other| other.0 == index).map_or(at[index], |other| other.1);
+    LISTENERS.iter().enumerate().flat_map(|(index, (flag, _))| [*flag, address(index)]).collect()
+}
+
 #[test]
-fn a_port_that_somebody_else_has_is_found() {
+fn a_port_that_somebody_else_has_is_found_whatever_listens_there() {
     let place = Place::new();
     stop(place.serve().0);
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = other.local_addr().unwrap().to_string();
-    assert_eq!(wrong(&place, &["--listen", &taken]), found(&["port error"], 3));
+    let free = ["127.0.0.1:0"; 3];
+    assert_eq!(wrong(&place, &listening(&free, None)), found(&[], 0));
+    for (index, (_, check)) in LISTENERS.iter().enumerate() {
+        assert_eq!(wrong(&place, &listening(&free, Some((index, &taken)))), found(&[check], 3));
+    }
+    let unused = [&listening(&free, Some((1, &taken))), &["--usage-reports", "false"][..]].concat();
+    assert_eq!(wrong(&place, &unused), found(&[], 0), "nothing is to listen there");
+    drop(other);
+    let twice = [taken.as_str(), &taken, "127.0.0.1:0"];
+    assert_eq!(
+        wrong(&place, &listening(&twice, None)),
+        found(&["port_of_reports error"], 3),
+        "one port for two"
+    );
+}
+
+#[test]
+fn each_listener_of_a_server_is_looked_for() {
+    let place = Place::new();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
+    let (server, log) = Place::started(place.command(&serve));
+    let ready: Value = serde_json::from_str(log.last().unwrap()).unwrap();
+    let at = ["address", "dataplane", "metrics"].map(|name| ready["fields"][name].as_str().unwrap());
+    assert_eq!(wrong(&place, &listening(&at, None)), found(&[], 0));
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    for (index, (_, check)) in LISTENERS.iter().enumerate() {
+        assert_eq!(wrong(&place, &listening(&at, Some((index, &nobody)))), found(&[check], 3));
+    }
+    stop(server);
 }
 
 #[test]
@@ -85,6 +126,11 @@ fn what_is_wrong_with_folder_database_and_audit_is_found() {
     assert_eq!(doctor(), found(&["data_folder error"], 3));
     chmod(&place.data().join("audit.key"), 0o600);
 
+    let link = place.data().join("link");
+    std::os::unix::fs::symlink("audit.key", &link).unwrap();
+    assert_eq!(doctor(), found(&["data_folder warning"], 0));
+    std::fs::remove_file(&link).unwrap();
+
     std::fs::write(&database, "garbage").unwrap();
     assert_eq!(doctor(), found(&["database error"], 3));
     for (change, expected) in [
@@ -93,6 +139,10 @@ fn what_is_wrong_with_folder_database_and_audit_is_found() {
         ("DROP TRIGGER audit_is_not_updated; UPDATE audit SET actor = 'x' WHERE seq = 1", &["audit error"]),
         ("UPDATE meta SET revision = revision + 1", &["delivery warning"]),
         ("UPDATE meta SET epoch = 'x'", &["delivery warning"]),
+        (
+            "DROP TRIGGER audit_is_not_updated; UPDATE audit SET at = at + 3600 WHERE seq = (SELECT max(seq) FROM audit)",
+            &["audit error", "clock error"],
+        ),
     ] {
         std::fs::write(&database, &good).unwrap();
         sql(&database, change);

@@ -17,7 +17,7 @@ use crate::report_key::ReportKey;
 use crate::tls::Flags;
 
 /// Where proxies report unless something else is stated.
-const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
 
 /// What the listener for Envoy takes.
 #[derive(Clone, Debug, Args)]
