@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backup;
 pub mod client;
+pub mod completions;
 pub mod context;
 pub mod doctor;
 pub mod logging;
@@ -14,6 +15,7 @@ pub mod render;
 pub mod restore;
 pub mod run;
 pub mod serve;
+pub mod settings;
 mod settings_file;
 pub mod snapshot;
 pub mod storage;
@@ -41,10 +43,10 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Try the whole product on this machine
     Run(run::RunArgs),
-    /// Work on users in the data folder; a running server may stay up
+    /// Manage people on a server, and in the data folder
     #[command(subcommand)]
     User(user::UserCommand),
-    /// Look after the audit
+    /// Read the audit of a server, or of the data folder, and check it
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Back up the data folder, also while a server runs
@@ -56,7 +58,7 @@ enum Command {
     /// Find out what is wrong, and what to do about it: exit code 0 if nothing is, 3 if something is, 1 if that could not be
     /// found out
     Doctor(doctor::DoctorArgs),
-    /// Convert plugin configurations, and look into them
+    /// Convert plugin configurations, look into them and compare them
     #[command(subcommand)]
     Snapshot(snapshot::SnapshotCommand),
     /// Write what Envoy and Istio load the filter from
@@ -74,6 +76,11 @@ enum Command {
     /// Manage tokens on a server
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Show and change the settings of a server
+    #[command(subcommand)]
+    Settings(settings::SettingsCommand),
+    /// Print completions for a shell
+    Completions(completions::CompletionsArgs),
 }
 
 impl Cli {
@@ -85,6 +92,11 @@ impl Cli {
             let command = settings_file::apply(command, &matches, &path);
             let wrong = |problem| Self::command().error(ErrorKind::InvalidValue, problem);
             matches = command.unwrap_or_else(|problem| wrong(problem).exit()).get_matches();
+        }
+        if let Some(flag) = storage::unasked(&matches) {
+            let problem =
+                format!("--{flag} is for --data, which reads the data folder in place of asking a server");
+            Self::command().error(ErrorKind::ArgumentConflict, problem).exit();
         }
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut Self::command()).exit())
     }
@@ -109,6 +121,8 @@ impl Cli {
             Command::Context(command) => context::execute(command),
             Command::Whoami(args) => whoami::execute(args).await,
             Command::Token(command) => token::execute(command).await,
+            Command::Settings(command) => settings::execute(command).await,
+            Command::Completions(args) => completions::execute(args, Self::command()),
             Command::Render(command) => tokio::task::spawn_blocking(|| render::execute(command)).await?,
         }
     }

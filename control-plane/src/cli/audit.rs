@@ -1,4 +1,4 @@
-//! `gatepass audit`: on the data folder, beside a running server or without one.
+//! `gatepass audit`: what a server tells of it; and, with `--data`, the data folder, beside a running server or without one.
 
 mod export;
 mod filter;
@@ -7,6 +7,8 @@ mod verify;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::client::failure::Failure;
+use super::client::{Client, ServerArgs};
 use super::storage::StorageArgs;
 use crate::context::Context;
 pub use verify::NotWhole;
@@ -16,8 +18,8 @@ pub use verify::NotWhole;
 pub enum AuditCommand {
     /// Show the newest entries, the last one last
     Tail(tail::TailArgs),
-    /// Check that no entry was edited, removed or made without the key: exit code 0 if so, 3 if not, 1 if that could not
-    /// be found out
+    /// On the data folder: check that no entry was edited, removed or made without the key: exit code 0 if so, 3 if not, 1 if
+    /// that could not be found out
     Verify(verify::VerifyArgs),
     /// Write all entries to standard output, newest first
     Export(export::ExportArgs),
@@ -34,6 +36,30 @@ pub struct Place {
 impl Place {
     async fn open(&self) -> anyhow::Result<Context> {
         Ok(self.storage.open().await?)
+    }
+}
+
+/// Whom to ask: a server, or the data folder.
+#[derive(Clone, Debug, Args)]
+struct Source {
+    /// Read the data folder of this machine, with or without a server that runs, in place of asking a server
+    #[arg(long)]
+    data: bool,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+impl Source {
+    /// The server that is meant.
+    fn connect(&self) -> Result<Client, Failure> {
+        self.server.connect().map_err(|failure| match failure {
+            Failure::Setup(sentence) => {
+                Failure::Setup(format!("{sentence} (--data reads the data folder of this machine)"))
+            }
+            other => other,
+        })
     }
 }
 

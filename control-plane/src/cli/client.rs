@@ -38,7 +38,7 @@ const MAX_WAIT: u64 = 60;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Server (its token is in GATEPASS_TOKEN, or in what `gatepass login` keeps)")]
 pub struct ServerArgs {
-    /// The server, such as https://gatepass.example.com; http only on this machine [default: the context's]
+    /// The server's URL: https, or http on this machine [default: the context's]
     #[arg(long, env = "GATEPASS_SERVER", value_name = "URL")]
     pub server: Option<Address>,
     /// Which of the servers that `gatepass login` knows [default: the one that is in use]

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What `gatepass login` takes.
 #[derive(Clone, Debug, Args)]
 pub struct LoginArgs {
-    /// The server, such as https://gatepass.example.com; http only on this machine
+    /// The server's URL: https, or http on this machine
     #[arg(value_name = "URL", env = "GATEPASS_SERVER")]
     pub server: Address,
     /// Under which name it is kept

@@ -1,6 +1,8 @@
-//! `gatepass snapshot`: between the forms of a plugin configuration.
+//! `gatepass snapshot`: between the forms of a plugin configuration, and what a server has proxies enforce.
 
+mod diff;
 mod report;
+mod show;
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Read as _};
@@ -24,6 +26,10 @@ pub enum SnapshotCommand {
     Decode(DecodeArgs),
     /// Tell what is in a configuration, and check the names of its chunks
     Inspect(InspectArgs),
+    /// Show what a server has proxies enforce, as JSON
+    Show(show::ShowArgs),
+    /// Tell what differs between two configurations, or between what a server has proxies enforce and a file
+    Diff(diff::DiffArgs),
 }
 
 /// What `gatepass snapshot encode` takes.
@@ -69,6 +75,8 @@ pub async fn execute(command: SnapshotCommand) -> anyhow::Result<()> {
         SnapshotCommand::Encode(args) => spawn_blocking(move || encode(&args)).await?,
         SnapshotCommand::Decode(args) => spawn_blocking(move || decode(&args)).await?,
         SnapshotCommand::Inspect(args) => spawn_blocking(move || inspect(&args)).await?,
+        SnapshotCommand::Show(args) => show::execute(args).await,
+        SnapshotCommand::Diff(args) => diff::execute(args).await,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
 
 use crate::app::{self, StartError, Storage};
 use crate::context::Context;
@@ -28,6 +29,20 @@ pub struct StorageArgs {
     /// The key of the audit's chain, one for all servers of a database [default: audit.key in the data folder]
     #[arg(long, env = "GATEPASS_AUDIT_KEY_FILE", value_name = "FILE")]
     pub audit_key_file: Option<PathBuf>,
+}
+
+/// A flag of a data folder on the command line of a command that reads it only with `--data`, without that.
+pub(super) fn unasked(matches: &ArgMatches) -> Option<String> {
+    let mut leaf = matches;
+    while let Some((_, deeper)) = leaf.subcommand() {
+        leaf = deeper;
+    }
+    if *leaf.try_get_one::<bool>("data").ok().flatten()? {
+        return None;
+    }
+    let ids = ["config", "data_dir", "database_url", "database_url_file", "audit_key_file"];
+    let said = ids.into_iter().find(|id| leaf.value_source(id) == Some(ValueSource::CommandLine));
+    said.map(|id| id.replace('_', "-"))
 }
 
 impl StorageArgs {

@@ -1,40 +1,38 @@
-//! `gatepass user`: work on the data folder, for whoever can write to it.
+//! `gatepass user`: on a server; and, for whoever can write to it, on the data folder.
 
-use clap::{Args, Subcommand};
+mod change;
+mod create;
+mod data;
+mod import;
+mod list;
+mod revoke;
+mod show;
 
-use super::logging::{self, Level};
-use super::storage::StorageArgs;
-use super::{output, prompt};
-use crate::error::Error;
-use crate::way_back;
+use clap::Subcommand;
 
 /// What `gatepass user` does.
 #[derive(Clone, Debug, Subcommand)]
 pub enum UserCommand {
-    /// Set a user's password, the first line of standard input: 12 to 128 characters, no control characters
-    SetPassword(UserArgs),
-    /// Make a token with control_plane for an active admin, valid for 24 hours, in `recovery-token` in the data folder
-    Recover(UserArgs),
-}
-
-/// Whose account, and where.
-#[derive(Clone, Debug, Args)]
-pub struct UserArgs {
-    /// The user's name
-    pub name: String,
-    /// Where the accounts are.
-    #[command(flatten)]
-    pub storage: StorageArgs,
-    /// Level of the log
-    #[arg(
-        long,
-        env = "GATEPASS_LOG",
-        default_value = "warn",
-        value_name = "LEVEL",
-        hide_possible_values = true,
-        ignore_case = true
-    )]
-    pub log: Level,
+    /// Add a person
+    Create(create::CreateArgs),
+    /// List people by name
+    List(list::ListArgs),
+    /// Show a person
+    Show(show::ShowArgs),
+    /// Change a person's role, names or groups
+    Update(change::UpdateArgs),
+    /// Stop a person's tokens and sign-ins; they work again when the person is activated
+    Deactivate(change::SwitchArgs),
+    /// Let a person's tokens and sign-ins work again
+    Activate(change::SwitchArgs),
+    /// End all tokens of a person for good
+    RevokeTokens(revoke::RevokeArgs),
+    /// Add and change people as a file says, CSV or JSON: all of it or nothing
+    Import(import::ImportArgs),
+    /// On the data folder: set a password, the first line of standard input: 12 to 128 characters, no control characters
+    SetPassword(data::UserArgs),
+    /// On the data folder: make a token with control_plane for an active admin, valid for 24 hours, in `recovery-token` there
+    Recover(data::UserArgs),
 }
 
 /// Does what the command line says.
@@ -42,30 +40,16 @@ pub struct UserArgs {
 /// # Errors
 /// A sentence for the person at the terminal.
 pub async fn execute(command: UserCommand) -> anyhow::Result<()> {
-    let (UserCommand::SetPassword(args) | UserCommand::Recover(args)) = &command;
-    logging::init(args.log, logging::Format::Auto);
-    let context = args.storage.open().await?;
-    let nobody = |error| match error {
-        Error::NotFound(_) => {
-            anyhow::anyhow!("there is no user {:?} in {}", args.name, args.storage.place())
-        }
-        other => other.into(),
-    };
-    match &command {
-        UserCommand::SetPassword(args) => {
-            let password = prompt::read_password(&format!("New password of {}: ", args.name)).await?;
-            way_back::set_password(&context, &args.name, &password).await.map_err(nobody)?;
-            output::print(&format!("The password of {} has been changed.\n", args.name))?;
-        }
-        UserCommand::Recover(args) => {
-            let file = way_back::recover(&context, &args.name).await.map_err(nobody)?;
-            output::print(&format!(
-                "A token for {}, valid for 24 hours, is in {}. Delete the file once you have it.\n",
-                args.name,
-                file.display()
-            ))?;
-        }
+    match command {
+        UserCommand::Create(args) => create::execute(args).await,
+        UserCommand::List(args) => list::execute(args).await,
+        UserCommand::Show(args) => show::execute(args).await,
+        UserCommand::Update(args) => change::update(args).await,
+        UserCommand::Deactivate(args) => change::switch(args, false).await,
+        UserCommand::Activate(args) => change::switch(args, true).await,
+        UserCommand::RevokeTokens(args) => revoke::execute(args).await,
+        UserCommand::Import(args) => import::execute(args).await,
+        UserCommand::SetPassword(args) => data::set_password(&args).await,
+        UserCommand::Recover(args) => data::recover(&args).await,
     }
-    context.store.close().await;
-    Ok(())
 }

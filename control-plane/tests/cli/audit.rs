@@ -76,18 +76,19 @@ fn tail_and_export_show_what_was_asked_for() {
     let place = Place::new();
     let (server, _) = place.serve();
     place.command(&["user", "recover", "admin"]).output().unwrap();
-    let table = printed(&place, &["audit", "tail"]);
+    let table = printed(&place, &["audit", "tail", "--data"]);
     let lines: Vec<_> = table.lines().collect();
     assert_eq!(lines.len(), 4, "{table}");
     assert!(lines[0].starts_with("SEQ ") && lines[3].contains("data-folder"), "{table}");
     assert!(lines[3].contains("token.created") && lines[3].ends_with("user:admin"), "{table}");
     assert_eq!(lines[0].find("ACTION"), lines[3].find("token.created"), "{table}");
 
-    let json = printed(&place, &["audit", "tail", "-n", "1", "--output", "json"]);
+    let json = printed(&place, &["audit", "tail", "--data", "-n", "1", "--output", "json"]);
     let entry: Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&entry["seq"], &entry["actor"]), (&3.into(), &"data-folder".into()));
-    let count =
-        |arguments: &[&str]| printed(&place, &[&["audit", "export"], arguments].concat()).lines().count();
+    let count = |arguments: &[&str]| {
+        printed(&place, &[&["audit", "export", "--data"], arguments].concat()).lines().count()
+    };
     assert_eq!(count(&[]), 3);
     assert_eq!(count(&["--format", "csv"]), 4);
     assert_eq!(count(&["--actor", "first-start", "--action", "token.created"]), 1);
@@ -96,7 +97,7 @@ fn tail_and_export_show_what_was_asked_for() {
     assert_eq!(count(&["--until", "2020-01-01T00:00:00Z"]), 0);
     assert_eq!(count(&["--from", "2020-01-01T00:00:00Z"]), 3);
     for wrong in [["--action", "token.create"], ["--from", "yesterday"]] {
-        let output = place.command(&[&["audit", "export"], &wrong[..]].concat()).output().unwrap();
+        let output = place.command(&[&["audit", "export", "--data"], &wrong[..]].concat()).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{output:?}");
     }
     stop(server);
@@ -114,10 +115,10 @@ fn what_entries_hold_steers_no_terminal() {
                           detail = json_object('before', NULL, 'after', char(127) || char(7) || char(10))",
     );
     for arguments in [
-        &["audit", "tail"] as &[_],
-        &["audit", "tail", "--output", "json"],
-        &["audit", "export"],
-        &["audit", "export", "--format", "csv"],
+        &["audit", "tail", "--data"] as &[_],
+        &["audit", "tail", "--data", "--output", "json"],
+        &["audit", "export", "--data"],
+        &["audit", "export", "--data", "--format", "csv"],
     ] {
         let text = printed(&place, arguments);
         let steers = |c: char| (c.is_control() && !matches!(c, '\n' | '\r')) || c == '\u{202e}';
@@ -129,7 +130,7 @@ fn what_entries_hold_steers_no_terminal() {
 fn tail_follows_a_server_that_runs() {
     let place = Place::new();
     let (server, _) = place.serve();
-    let mut command = place.command(&["audit", "tail", "-n", "0", "--follow", "--output", "json"]);
+    let mut command = place.command(&["audit", "tail", "--data", "-n", "0", "--follow", "--output", "json"]);
     let mut tail = Running(command.args(["--actor", "data-folder"]).stdout(Stdio::piped()).spawn().unwrap());
     let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
     // It may not have begun yet: an entry is made until one is shown.

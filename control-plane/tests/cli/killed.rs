@@ -157,7 +157,7 @@ impl Killed {
     fn check_audit(&self, ledger: &Ledger) {
         let verified = self.command(&["audit", "verify"]).output().unwrap();
         assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
-        let exported = self.command(&["audit", "export"]).output().unwrap();
+        let exported = self.command(&["audit", "export", "--data"]).output().unwrap();
         assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
         let text = String::from_utf8(exported.stdout).unwrap();
         let entries: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use crate::cli::client::call::Call;
+use crate::clock::rfc3339;
 use crate::domain::audit::Action;
 use crate::domain::audit::filter::{AuditFilter, TargetFilter};
 use crate::domain::time;
@@ -24,6 +26,18 @@ pub struct FilterArgs {
     /// Before this time
     #[arg(long, value_name = "TIME", value_parser = moment)]
     until: Option<i64>,
+}
+
+impl FilterArgs {
+    /// The same conditions, asked of a server.
+    pub(super) fn ask(&self) -> Call {
+        Call::get(&["audit"])
+            .queries("actor", &self.actor)
+            .queries("target", &self.target)
+            .queries("action", self.action.map(Action::as_str))
+            .queries("from", self.from.map(rfc3339))
+            .queries("until", self.until.map(rfc3339))
+    }
 }
 
 impl From<FilterArgs> for AuditFilter {

@@ -1,24 +1,20 @@
 //! `gatepass audit tail`.
 
-use std::time::Duration;
+mod data;
+mod server;
 
 use anyhow::Context as _;
 use clap::Args;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::filter::FilterArgs;
-use super::{Output, Place};
-use crate::audit::{EntryView, Format};
+use super::{Output, Source};
 use crate::cli::output;
-use crate::domain::audit::filter::AuditFilter;
 use crate::domain::terminal::harmless;
-use crate::store::Store;
 
-/// How often a tail that follows looks for more.
-const POLL: Duration = Duration::from_millis(500);
-/// How many entries it reads at a time.
-const PAGE: i64 = 200;
 /// Widths that columns have at least, so that later lines stand below earlier ones.
 const WIDTHS: [usize; 5] = [4, 20, 8, 9, 16];
+const NAMES: [&str; 6] = ["SEQ", "AT", "ACTOR", "IP", "ACTION", "TARGET"];
 
 /// What `gatepass audit tail` takes.
 #[derive(Clone, Debug, Args)]
@@ -35,50 +31,19 @@ pub struct TailArgs {
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
-    place: Place,
+    source: Source,
 }
 
 pub(super) async fn execute(args: TailArgs) -> anyhow::Result<()> {
-    let context = args.place.open().await?;
-    let filter: AuditFilter = args.filter.into();
-    let mut tx = context.store.read().await?;
-    let last = tx.audit_head().await?.seq;
-    let mut newest = tx.audit_matching(&filter, None, i64::from(args.lines)).await?;
-    drop(tx);
-    newest.reverse();
-    let mut printer = Printer { output: args.output, widths: WIDTHS };
-    if args.output == Output::Table {
-        printer.head(&newest.iter().map(EntryView::from).collect::<Vec<_>>())?;
-    }
-    for entry in &newest {
-        printer.entry(&entry.into())?;
-    }
-    if args.follow {
-        follow(context.store.as_ref(), &filter, last, &mut printer).await?;
-    }
-    context.store.close().await;
-    Ok(())
+    if args.source.data { data::tail(args).await } else { server::tail(&args.source.connect()?, &args).await }
 }
 
-/// Shows what comes after the entry numbered `last`, until the process ends.
-async fn follow(
-    store: &dyn Store,
-    filter: &AuditFilter,
-    mut last: i64,
-    printer: &mut Printer,
-) -> anyhow::Result<()> {
-    loop {
-        let page = store.read().await?.audit_after(last, PAGE).await?;
-        for entry in &page {
-            last = entry.seq;
-            if filter.admits(entry) {
-                printer.entry(&entry.into())?;
-            }
-        }
-        if page.is_empty() {
-            tokio::time::sleep(POLL).await;
-        }
-    }
+/// An entry, ready to be printed.
+struct Line {
+    seq: i64,
+    cells: [String; 6],
+    /// With the end of the line.
+    json: String,
 }
 
 struct Printer {
@@ -87,36 +52,41 @@ struct Printer {
 }
 
 impl Printer {
-    fn head(&mut self, entries: &[EntryView]) -> anyhow::Result<()> {
-        for cells in entries.iter().map(cells) {
-            for (width, cell) in self.widths.iter_mut().zip(&cells) {
-                *width = (*width).max(cell.chars().count());
+    /// Begins with `lines`, by which the columns get their widths.
+    fn begin(output: Output, lines: &[Line]) -> anyhow::Result<Self> {
+        let mut printer = Self { output, widths: WIDTHS };
+        if output == Output::Table {
+            for line in lines {
+                for (width, cell) in printer.widths.iter_mut().zip(&line.cells) {
+                    *width = (*width).max(harmless(cell).width());
+                }
             }
+            printer.print(&printer.row(&NAMES.map(str::to_owned)))?;
         }
-        let names = ["SEQ", "AT", "ACTOR", "IP", "ACTION", "TARGET"];
-        self.print(&self.row(&names.map(str::to_owned)))
+        for line in lines {
+            printer.line(line)?;
+        }
+        Ok(printer)
     }
 
-    fn entry(&self, entry: &EntryView) -> anyhow::Result<()> {
+    fn line(&self, line: &Line) -> anyhow::Result<()> {
         match self.output {
-            Output::Table => self.print(&self.row(&cells(entry))),
-            Output::Json => self.print(&Format::JsonLines.line(entry)),
+            Output::Table => self.print(&self.row(&line.cells)),
+            Output::Json => self.print(&line.json),
         }
     }
 
     fn row(&self, cells: &[String; 6]) -> String {
-        let widths = self.widths.iter().copied().chain([0]);
-        let cells = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+        let mut row = String::new();
+        for (cell, width) in cells.iter().zip(self.widths.iter().copied().chain([0])) {
+            let cell = harmless(cell);
+            let padding = width.saturating_sub(cell.width());
+            row.push_str(&format!("{cell}{:padding$}  ", ""));
+        }
+        format!("{}\n", row.trim_end())
     }
 
     fn print(&self, text: &str) -> anyhow::Result<()> {
         output::print(text).context("cannot print the entries")
     }
-}
-
-fn cells(entry: &EntryView) -> [String; 6] {
-    let ip = entry.ip.as_deref().unwrap_or("-");
-    let seq = entry.seq.to_string();
-    [&seq, &entry.at, &entry.actor, ip, &entry.action, &entry.target].map(harmless)
 }

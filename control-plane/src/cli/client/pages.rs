@@ -46,9 +46,7 @@ impl List {
         let mut list = Self { next_cursor: args.cursor.clone(), ..Self::default() };
         let mut left = if args.all { u32::MAX } else { args.limit };
         loop {
-            let mut next = call.clone().query("limit", left.min(PAGE).to_string());
-            next = next.queries("cursor", list.next_cursor.as_ref());
-            let page: Self = client.send(next).await?.read()?;
+            let page = Self::page(client, call, left.min(PAGE), list.next_cursor.as_deref()).await?;
             let found = u32::try_from(page.items.len()).unwrap_or(u32::MAX);
             let is_stuck = page.next_cursor.is_some() && (found == 0 || page.next_cursor == list.next_cursor);
             list.items.extend(page.items);
@@ -64,12 +62,36 @@ impl List {
         }
     }
 
+    /// Asks for one page, of at most `limit` items.
+    ///
+    /// # Errors
+    /// It cannot be had.
+    pub async fn page(
+        client: &Client,
+        call: &Call,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let call = call.clone().query("limit", limit.to_string()).queries("cursor", cursor);
+        client.send(call).await?.read()
+    }
+
     /// The items.
     ///
     /// # Errors
     /// One is no JSON, which cannot be: it has been read as such.
     pub fn items(&self) -> Result<Vec<Value>, serde_json::Error> {
         self.items.iter().map(|item| serde_json::from_str(item.get())).collect()
+    }
+
+    /// Each item as it came.
+    pub fn raw(&self) -> impl Iterator<Item = &str> {
+        self.items.iter().map(|item| item.get())
+    }
+
+    /// Where the next page begins; `None` after the last one.
+    pub fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
     }
 
     /// One object, as REST gives a page, with each item as it came.

@@ -1,0 +1,60 @@
+//! `gatepass user show`, and how a person looks.
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::cli::audit::Output;
+use crate::cli::client::ServerArgs;
+use crate::cli::client::answer::Answer;
+use crate::cli::client::call::Call;
+use crate::cli::client::table::{fields, plain};
+use crate::cli::output;
+
+/// What `gatepass user show` takes.
+#[derive(Clone, Debug, Args)]
+pub struct ShowArgs {
+    /// The person's name
+    name: String,
+    #[command(flatten)]
+    shown: ShownArgs,
+}
+
+/// For whom, and whom to ask.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ShownArgs {
+    /// For whom it is printed; `json` is one object, as REST gives it
+    #[arg(long, value_enum, default_value = "table", value_name = "FORM")]
+    pub output: Output,
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+pub(super) async fn execute(args: ShowArgs) -> anyhow::Result<()> {
+    let client = args.shown.server.connect()?;
+    let answer = client.send(Call::get(&["users", &args.name])).await?;
+    print(&answer, args.shown.output)
+}
+
+/// Prints the person that a server has answered with.
+pub(super) fn print(answer: &Answer, form: Output) -> anyhow::Result<()> {
+    let text = match form {
+        Output::Json => answer.text()?,
+        Output::Table => lines(&answer.json()?),
+    };
+    Ok(output::print(&text)?)
+}
+
+fn lines(user: &Value) -> String {
+    fields([
+        ("name", plain(&user["name"])),
+        ("role", plain(&user["role"])),
+        ("active", plain(&user["active"])),
+        ("display name", plain(&user["display_name"])),
+        ("email", plain(&user["email"])),
+        ("groups", plain(&user["groups"])),
+        ("password", plain(&user["has_password"])),
+        ("created", plain(&user["created_at"])),
+        ("last sign-in", plain(&user["last_sign_in_at"])),
+        ("failed since", plain(&user["failed_sign_ins"])),
+    ])
+}
