@@ -20,6 +20,8 @@ SHRINK = $(WASM_OPT) -Oz --converge --const-hoisting --reorder-functions --reord
 # The page to try REST, which the program is built with; without it, it says that it was not. Everything that builds the
 # program names the same, so that nothing is built twice.
 export GATEPASS_API_DOCS := $(CURDIR)/.tools/swagger-ui-$(shell sed -n 's/.*"swagger-ui-dist": "\([^"]*\)".*/\1/p' scripts/swagger-ui/package.json)/swagger-ui-dist
+# What renews parts of the pages; without it they are loaded whole.
+export GATEPASS_HTMX := $(CURDIR)/.tools/htmx-$(shell sed -n 's/.*"htmx.org": "\([^"]*\)".*/\1/p' scripts/htmx/package.json)/htmx.org
 # A running proxy may be reading what is replaced: never write into it.
 REPLACE = mkdir -p $(dir $(2)) && cp $(1) $(2).new && mv $(2).new $(2)
 
@@ -43,7 +45,7 @@ module: module-tools
 
 .PHONY: program
 program:
-	@scripts/tool rust && scripts/tool swagger-ui
+	@scripts/tool rust && scripts/tool swagger-ui && scripts/tool htmx
 	cargo build --locked --release --package gatepass-control-plane
 	@$(call REPLACE,$(TARGET)/release/gatepass,dist/gatepass)
 
@@ -97,13 +99,24 @@ test-postgres:
 test-oidc:
 	@scripts/tool oidc-provider
 
+# The browser in which the pages are walked.
+.PHONY: test-pages
+test-pages:
+	@scripts/tool chromium && scripts/tool browser
+
 .PHONY: test-needs
-test-needs: test-envoy test-clients test-deploy test-postgres test-openapi test-oidc fault-module build
+test-needs: test-envoy test-clients test-deploy test-postgres test-openapi test-oidc test-pages fault-module build
 
 .PHONY: test
 test: test-needs ## every test that CI can take (ARGS="name" picks some)
 	GATEPASS_TEST_ENVOY="$(ENVOY)" cargo test --locked --workspace $(ARGS)
 	@$(MAKE) --no-print-directory test-second-host test-fuzz
+
+.PHONY: screenshots
+screenshots: test-envoy test-clients test-pages build ## pictures of every page, as the tests see them, in target/screenshots
+	@rm -rf target/screenshots
+	GATEPASS_TEST_ENVOY="$(ENVOY)" GATEPASS_TEST_SCREENSHOTS="$(CURDIR)/target/screenshots" \
+	    cargo test --locked --package gatepass-tests pages::
 
 # A workspace of its own: see second-host/Cargo.toml. wasmtime declares a newer Rust than it needs.
 SECOND_HOST := --locked --ignore-rust-version --manifest-path second-host/Cargo.toml --target-dir $(TARGET)/second-host

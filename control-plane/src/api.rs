@@ -1,15 +1,15 @@
 //! The REST edge: parse a request, call one use case, render.
 
 mod audit;
-mod browser;
+pub(crate) mod browser;
 mod client;
 mod creation;
-mod cursor;
+pub(crate) mod cursor;
 mod described;
 mod docs;
 mod edge;
 mod explain;
-mod extract;
+pub(crate) mod extract;
 mod fleet;
 mod health;
 mod identities;
@@ -38,6 +38,7 @@ use crate::change::Committed;
 use crate::context::Context;
 use crate::http::problem;
 use crate::oidc::Provider;
+use crate::web;
 pub(crate) use audit::MAX_TEXT as MAX_AUDIT_TEXT;
 pub use client::TrustedProxies;
 pub use creation::CreationLimit;
@@ -63,6 +64,8 @@ pub struct Api {
     pub hosts: Arc<AllowedHosts>,
     /// The provider with which people sign in, if there is one.
     pub oidc: Option<Arc<Provider>>,
+    /// Where clients reach the gate, as pages show it; not known if absent.
+    pub gate_url: Option<Arc<str>>,
     /// How much one person may create.
     pub creations: Arc<CreationLimit>,
 }
@@ -116,6 +119,7 @@ pub fn router(api: Api) -> Router {
         .nest(V1, v1().router().layer(limited))
         .merge(root().router())
         .merge(docs::router())
+        .merge(web::router())
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method);
     edge::wrap(router, api.clone()).with_state(api)

@@ -72,6 +72,8 @@ pub struct Config {
     pub sessions: session::Limits,
     /// The provider with which people sign in, if there is one.
     pub oidc: Option<Arc<Provider>>,
+    /// Where clients reach the gate, as pages show it; not known if absent.
+    pub gate_url: Option<String>,
     /// Whether to begin a new epoch, even if nothing tells that the database was put back.
     pub begin_epoch: bool,
     /// Where the filter is told to report; nowhere if absent.
@@ -222,6 +224,7 @@ impl Server {
             proxies: Arc::new(config.proxies),
             hosts: Arc::new(config.hosts),
             oidc: config.oidc,
+            gate_url: config.gate_url.map(Arc::from),
             creations: Arc::new(CreationLimit::per_minute(config.creations_per_minute)),
         };
         Ok(Self { api, delivery, lock })

@@ -50,3 +50,4 @@ pub mod tokens;
 pub mod usage;
 pub mod users;
 pub mod way_back;
+mod web;

@@ -13,6 +13,7 @@ mod image;
 mod istio;
 mod openapi;
 mod outage;
+mod pages;
 mod paths;
 mod regeneration;
 mod render;

@@ -48,6 +48,20 @@ pub fn schemathesis() -> PathBuf {
     find("GATEPASS_TEST_SCHEMATHESIS", &format!(".tools/schemathesis-{version}/bin"))
 }
 
+/// What walks the pages, as `scripts/tool browser` installs it: a folder `node_modules`.
+pub fn browser() -> PathBuf {
+    let pin =
+        std::fs::read_to_string(root().join("scripts/browser/package.json")).expect("the pinned walker");
+    let pin: serde_json::Value = serde_json::from_str(&pin).expect("JSON");
+    let version = pin["dependencies"]["playwright-core"].as_str().expect("a pinned version");
+    find("GATEPASS_TEST_BROWSER", &format!(".tools/browser-{version}/node_modules"))
+}
+
+/// The browser in which the pages are walked.
+pub fn chromium() -> PathBuf {
+    find("GATEPASS_TEST_CHROMIUM", "/usr/bin/chromium")
+}
+
 fn find(variable: &str, default: &str) -> PathBuf {
     let path = std::env::var_os(variable).map_or_else(|| root().join(default), PathBuf::from);
     path.canonicalize().unwrap_or_else(|error| {

@@ -27,15 +27,22 @@ const FLOW_COOKIE: &str = "__Host-gatepass-oidc";
 /// The same on this machine.
 const LOCAL_FLOW_COOKIE: &str = "gatepass-local-oidc";
 
+/// The cookie of somebody who has not signed in: what the token in the form to sign in is derived from.
+const VISIT_COOKIE: &str = "__Host-gatepass-visit";
+/// The same on this machine.
+const LOCAL_VISIT_COOKIE: &str = "gatepass-local-visit";
+
 /// A request as its browser made it.
 #[derive(Clone, Debug)]
-pub(super) struct Browser {
+pub(crate) struct Browser {
     /// Whether the server is called by a name of this machine.
-    pub(super) is_local: bool,
+    pub(crate) is_local: bool,
     /// The session that the cookie names.
-    pub(super) secret: Option<Secret>,
+    pub(crate) secret: Option<Secret>,
+    /// By what the browser is known while nobody has signed in.
+    pub(crate) visit: Option<Secret>,
     /// What the browser has of a sign-in that it began with a provider.
-    pub(super) flow: Option<String>,
+    pub(crate) flow: Option<String>,
     origin: Origin,
     csrf: Option<String>,
 }
@@ -61,17 +68,18 @@ impl FromRequestParts<Api> for Browser {
 
 impl Browser {
     /// What `parts` say.
-    pub(super) fn of(parts: &Parts) -> Self {
+    pub(crate) fn of(parts: &Parts) -> Self {
         let host = host(parts);
         let is_local = host.as_ref().is_some_and(is_local);
         let secret = cookie(&parts.headers, session_cookie(is_local)).and_then(|text| Secret::parse(&text));
+        let visit = cookie(&parts.headers, visit_cookie(is_local)).and_then(|text| Secret::parse(&text));
         let flow = cookie(&parts.headers, flow_cookie(is_local));
         let csrf = one(&parts.headers, &CSRF).map(str::to_owned);
-        Self { is_local, secret, flow, origin: origin(&parts.headers, host.as_ref(), is_local), csrf }
+        Self { is_local, secret, visit, flow, origin: origin(&parts.headers, host.as_ref(), is_local), csrf }
     }
 
     /// Refuses what a page elsewhere had this browser send.
-    pub(super) fn check_origin(&self) -> Result<(), Problem> {
+    pub(crate) fn check_origin(&self) -> Result<(), Problem> {
         if self.origin == Origin::Foreign {
             let detail = "this request comes from a page of another site";
             return Err(Problem::new(StatusCode::FORBIDDEN, "origin_refused", detail));
@@ -84,29 +92,43 @@ impl Browser {
         if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
             return Ok(());
         }
-        self.check_origin()?;
-        if self.origin == Origin::Unsaid {
-            let detail = "with a session, send Origin, as browsers do";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "origin_refused", detail));
-        }
-        let expected = secret.csrf_token();
-        let right =
-            self.csrf.as_ref().is_some_and(|given| given.as_bytes().ct_eq(expected.as_bytes()).into());
-        if right {
+        self.check_own_origin()?;
+        if self.csrf.as_ref().is_some_and(|given| same(given, &secret.csrf_token())) {
             return Ok(());
         }
         let detail = "with a session, send the csrf_token of GET /api/v1/session as x-csrf-token";
         Err(Problem::new(StatusCode::FORBIDDEN, "csrf_token_refused", detail))
     }
 
+    /// Refuses what no page of this server sent: it must say so.
+    fn check_own_origin(&self) -> Result<(), Problem> {
+        self.check_origin()?;
+        if self.origin == Origin::Unsaid {
+            let detail = "with a session, send Origin, as browsers do";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "origin_refused", detail));
+        }
+        Ok(())
+    }
+
+    /// Refuses a form of our pages unless one of them sent it, with the token that it had been `given` by us.
+    pub(crate) fn check_form(&self, expected: &str, given: &str) -> Result<(), Problem> {
+        self.check_own_origin()?;
+        if same(given, expected) {
+            return Ok(());
+        }
+        let detail =
+            "this page was loaded before you signed in, or as somebody else: load it again, and send it then";
+        Err(Problem::new(StatusCode::FORBIDDEN, "csrf_token_refused", detail))
+    }
+
     /// The header that gives the browser its session; it goes with the browser's own.
-    pub(super) fn keep(&self, secret: &Secret) -> (HeaderName, HeaderValue) {
+    pub(crate) fn keep(&self, secret: &Secret) -> (HeaderName, HeaderValue) {
         let name = session_cookie(self.is_local);
         set_cookie(Cookie::build((name, secret.expose())).secure(!self.is_local).same_site(SameSite::Strict))
     }
 
     /// The header that takes the session away.
-    pub(super) fn forget(&self) -> (HeaderName, HeaderValue) {
+    pub(crate) fn forget(&self) -> (HeaderName, HeaderValue) {
         let cookie = Cookie::build((session_cookie(self.is_local), ""));
         let cookie = cookie.secure(!self.is_local).same_site(SameSite::Strict);
         set_cookie(cookie.max_age(cookie::time::Duration::ZERO))
@@ -125,6 +147,22 @@ impl Browser {
         let cookie = Cookie::build((flow_cookie(self.is_local), "")).same_site(SameSite::Lax);
         set_cookie(cookie.secure(!self.is_local).max_age(cookie::time::Duration::ZERO))
     }
+}
+
+impl Browser {
+    /// The header with which the browser is known before anybody has signed in.
+    pub(crate) fn keep_visit(&self, visit: &Secret) -> (HeaderName, HeaderValue) {
+        let cookie = Cookie::build((visit_cookie(self.is_local), visit.expose()));
+        set_cookie(cookie.secure(!self.is_local).same_site(SameSite::Strict))
+    }
+}
+
+fn same(given: &str, expected: &str) -> bool {
+    given.as_bytes().ct_eq(expected.as_bytes()).into()
+}
+
+fn visit_cookie(is_local: bool) -> &'static str {
+    if is_local { LOCAL_VISIT_COOKIE } else { VISIT_COOKIE }
 }
 
 fn flow_cookie(is_local: bool) -> &'static str {

@@ -29,10 +29,14 @@ impl CreationLimit {
         Self(Rate::new(count).map(Mutex::new))
     }
 
-    fn take(&self, user_id: i64, now: i64) -> Result<(), u64> {
+    /// Counts that the person creates something at `now`, in microseconds.
+    ///
+    /// # Errors
+    /// That was too much.
+    pub(crate) fn take(&self, user_id: i64, now: i64) -> Result<(), Problem> {
         let Some(rate) = &self.0 else { return Ok(()) };
         // What a panic left is as good as it was: one map of numbers.
-        rate.lock().unwrap_or_else(PoisonError::into_inner).take(user_id, now)
+        rate.lock().unwrap_or_else(PoisonError::into_inner).take(user_id, now).map_err(too_many)
     }
 }
 
@@ -48,8 +52,8 @@ pub(super) async fn limited(State(api): State<Api>, request: Request, next: Next
         Err(problem) => return problem.into_response(),
     };
     let now = api.context.clock.now().as_microsecond();
-    if let Err(seconds) = api.creations.take(caller.user.id, now) {
-        return too_many(seconds);
+    if let Err(problem) = api.creations.take(caller.user.id, now) {
+        return problem.into_response();
     }
     let key = match once::key(&parts.headers) {
         Ok(key) => key.map(|text| Key::new(&caller.id(), &text)),
@@ -68,7 +72,7 @@ fn creates(request: &Request) -> bool {
     request.method() == Method::POST && CREATING.contains(&route)
 }
 
-fn too_many(seconds: u64) -> Response {
+fn too_many(seconds: u64) -> Problem {
     let detail = format!("you have created too much in the last minute: try again in {seconds} seconds");
-    Problem::too_many("rate_limited", detail, seconds).into_response()
+    Problem::too_many("rate_limited", detail, seconds)
 }

@@ -12,11 +12,11 @@ const MAX_LIMIT: usize = 200;
 /// Longest cursor, in characters: longer than any that there is.
 pub(crate) const MAX_CURSOR: usize = 4096;
 
-pub(super) fn encode<T: Serialize>(page: Page<T>) -> Page<T> {
+pub(crate) fn encode<T: Serialize>(page: Page<T>) -> Page<T> {
     Page { next_cursor: page.next_cursor.map(|key| URL_SAFE_NO_PAD.encode(key)), ..page }
 }
 
-pub(super) fn decode(cursor: Option<String>) -> Result<Option<String>, Problem> {
+pub(crate) fn decode(cursor: Option<String>) -> Result<Option<String>, Problem> {
     let Some(cursor) = cursor else { return Ok(None) };
     let cursor = Some(cursor).filter(|cursor| (1..=MAX_CURSOR).contains(&cursor.len()));
     let key = cursor

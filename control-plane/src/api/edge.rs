@@ -14,6 +14,10 @@ use super::extract::BODY;
 use crate::connections::Encrypted;
 use crate::http::observe::{Observer, Weight, catch_panics, observed};
 use crate::http::problem::Problem;
+use crate::web;
+
+/// What machines ask for all the time, and what is not there.
+const ROUTINE: [&str; 4] = ["/healthz", "/readyz", "/metrics", "-"];
 
 /// Names under which this server answers, in lower case and without a port. Others get 421: a page elsewhere that
 /// has its own name resolve to this server's address (DNS rebinding) gets nothing.
@@ -64,16 +68,22 @@ pub(super) fn wrap(router: Router<Api>, api: Api) -> Router<Api> {
 }
 
 async fn every_request(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let weight = |route: &str, _| if route.starts_with("/api/") { Weight::Normal } else { Weight::Routine };
-    let answer = async |request| match refuse_clear_text(&api, &request) {
+    let routine = |route: &str| ROUTINE.contains(&route) || web::is_routine(route);
+    let weight = |route: &str, _| if routine(route) { Weight::Routine } else { Weight::Normal };
+    let asked = web::Asked::of(&request);
+    let answer = async |request| asked.told(decided(&api, request, next).await);
+    let observer = Observer { context: &api.context, listener: "rest" };
+    observed(observer, weight, request, answer).await
+}
+
+async fn decided(api: &Api, request: Request, next: Next) -> Response {
+    match refuse_clear_text(api, &request) {
         Some(refusal) => refusal,
         None => match api.hosts.check(&request) {
             Ok(()) => next.run(request).await,
             Err(problem) => problem.into_response(),
         },
-    };
-    let observer = Observer { context: &api.context, listener: "rest" };
-    observed(observer, weight, request, answer).await
+    }
 }
 
 /// The answer to a stranger, who got here past the proxy that ends TLS. What such a request carries has crossed a network

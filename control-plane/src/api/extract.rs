@@ -21,7 +21,7 @@ use crate::http::body::{self, Bounds};
 use crate::http::problem::Problem;
 
 /// What a body may take.
-pub(super) const BODY: Bounds = Bounds { bytes: 64 * 1024, time: Duration::from_secs(30) };
+pub(crate) const BODY: Bounds = Bounds { bytes: 64 * 1024, time: Duration::from_secs(30) };
 
 /// Most bytes of a list of entity tags, which is sent to be compared.
 pub(crate) const MAX_TAGS: usize = 1024;
@@ -55,7 +55,7 @@ impl FromRequestParts<Api> for Caller {
 }
 
 /// Where a request comes from; `None` when that cannot be read.
-pub(super) struct Source(pub(super) Option<IpAddr>);
+pub(crate) struct Source(pub(crate) Option<IpAddr>);
 
 impl FromRequestParts<Api> for Source {
     type Rejection = Infallible;
@@ -65,7 +65,7 @@ impl FromRequestParts<Api> for Source {
     }
 }
 
-fn source(parts: &Parts, api: &Api) -> Option<IpAddr> {
+pub(crate) fn source(parts: &Parts, api: &Api) -> Option<IpAddr> {
     let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
     api.proxies.client(*peer, &parts.headers)
 }
@@ -154,7 +154,7 @@ fn refuse_nul(encoded: &str) -> Result<(), Problem> {
 }
 
 /// The one parameter of a path.
-pub(super) struct Name(pub(super) String);
+pub(crate) struct Name(pub(crate) String);
 
 impl FromRequestParts<Api> for Name {
     type Rejection = Problem;

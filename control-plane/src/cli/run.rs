@@ -85,6 +85,8 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     if serve.initial_protected_paths.is_empty() && args.envoy_config == Path::new(DEMONSTRATION) {
         serve.initial_protected_paths.push(PROTECTED.to_owned());
     }
+    let own_gate = || format!("http://{}", loopback(args.http_port));
+    serve.gate_url.get_or_insert_with(own_gate);
     // Only the two programs that start here need to know this port.
     serve.dataplane.dataplane_listen.get_or_insert(loopback(0));
     let mut control_plane = ControlPlane::start(serve).await?;

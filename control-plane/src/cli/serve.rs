@@ -70,6 +70,9 @@ pub struct ServeArgs {
     /// How many tokens and users one person may create by REST in a minute; 0 is without end
     #[arg(long, env = "GATEPASS_CREATIONS_PER_MINUTE", default_value_t = 1000, value_name = "COUNT")]
     pub creations_per_minute: u32,
+    /// Where clients reach the gate, as pages show it in commands to copy [default: none; of `run`: its own]
+    #[arg(long, env = "GATEPASS_GATE_URL", value_name = "URL", value_parser = parse_gate_url)]
+    pub gate_url: Option<String>,
     /// How people sign in.
     #[command(flatten)]
     pub sessions: SessionArgs,
@@ -204,6 +207,7 @@ pub async fn serve(
         sessions: args.sessions.limits(),
         oidc,
         begin_epoch: args.begin_epoch,
+        gate_url: args.gate_url,
         report: args.dataplane.report(),
     };
     let server = Server::set_up(app::open_for_server(folder, &storage).await?, config, lock).await?;
@@ -319,9 +323,38 @@ fn parse_host(text: &str) -> Result<String, String> {
     bare.map(|_| text.to_owned()).ok_or_else(|| "not a host name without a port".to_owned())
 }
 
+/// Scheme, host, perhaps port and path, without a slash at its end.
+fn parse_gate_url(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let bare = |url: &url::Url| {
+        url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    };
+    let url = url.filter(bare).ok_or("not an address such as https://jira.example.com")?;
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_gate_is_an_address_without_more() {
+        for (written, kept) in [
+            ("https://jira.example.com", "https://jira.example.com"),
+            ("https://Jira.example.com:8443/", "https://jira.example.com:8443"),
+            ("http://127.0.0.1:10000/jira/", "http://127.0.0.1:10000/jira"),
+        ] {
+            assert_eq!(parse_gate_url(written).as_deref(), Ok(kept));
+        }
+        for bad in
+            ["", "jira.example.com", "ftp://x", "https://a:b@x", "https://x?y", "https://x#y", "javascript:x"]
+        {
+            assert!(parse_gate_url(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn proxies_are_written_as_the_allow_lists_are() {

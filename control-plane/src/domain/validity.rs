@@ -40,7 +40,13 @@ impl<'de> Deserialize<'de> for Validity {
 impl Validity {
     const ALL: [Self; 4] = [Self::SixMonths, Self::OneYear, Self::TwoYears, Self::Never];
 
-    fn name(self) -> &'static str {
+    /// Those that may be chosen within the bound `max`, from short to long.
+    pub fn within(max: Self) -> Vec<Self> {
+        Self::ALL.into_iter().filter(|choice| *choice <= max).collect()
+    }
+
+    /// The name that the settings and a wish give it.
+    pub fn name(self) -> &'static str {
         match self {
             Self::SixMonths => "P6M",
             Self::OneYear => "P1Y",
@@ -176,9 +182,7 @@ fn add(now: Timestamp, span: Span) -> Option<i64> {
 }
 
 fn choices(max: Validity) -> String {
-    let names: Vec<_> =
-        Validity::ALL.into_iter().filter(|choice| *choice <= max).map(Validity::name).collect();
-    names.join(", ")
+    Validity::within(max).into_iter().map(Validity::name).collect::<Vec<_>>().join(", ")
 }
 
 fn above(field: &'static str, max: Validity) -> InvalidValidity {

@@ -10,6 +10,15 @@ use crate::error::{Error, Place, RowError, RowErrors};
 #[derive(Clone, Copy)]
 pub(crate) struct Code(pub(crate) &'static str);
 
+/// What a problem says, left on the reply for people, who get it as a page.
+#[derive(Clone)]
+pub(crate) struct Told {
+    /// The code.
+    pub(crate) code: &'static str,
+    /// The sentence.
+    pub(crate) detail: String,
+}
+
 /// An error as clients see it.
 #[derive(Debug)]
 pub struct Problem {
@@ -35,6 +44,29 @@ impl Problem {
     /// 429 that says after how many seconds there is more.
     pub(crate) fn too_many(code: &'static str, detail: impl Into<String>, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail) }
+    }
+
+    /// The status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Which field is at fault, and how, if it is one.
+    pub(crate) fn at_field(&self) -> Option<(&str, &str)> {
+        Some((self.field.as_deref()?, &self.detail))
+    }
+
+    /// The sentence.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// `page`, which tells of this problem, as the log is to tell of it.
+    pub(crate) fn on_page(&self, mut page: Response) -> Response {
+        page.extensions_mut().insert(Code(self.code));
+        page.headers_mut()
+            .extend(self.retry_after.map(|seconds| (header::RETRY_AFTER, HeaderValue::from(seconds))));
+        page
     }
 
     /// 500 with a fixed text; the cause is for the log.
@@ -119,6 +151,7 @@ impl IntoResponse for Problem {
         let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (self.status, content_type, json).into_response();
         response.extensions_mut().insert(Code(self.code));
+        response.extensions_mut().insert(Told { code: self.code, detail: self.detail });
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

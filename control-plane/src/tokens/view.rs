@@ -16,70 +16,70 @@ use crate::schema;
 #[schema(as = Token)]
 pub struct TokenView {
     #[serde(flatten)]
-    record: TokenRecord,
+    pub(crate) record: TokenRecord,
     /// Its last use behind a proxy, as far as that was reported.
     #[schema(required)]
-    last_used: Option<LastUseView>,
+    pub(crate) last_used: Option<LastUseView>,
 }
 
 /// A token as the audit shows it: what somebody made it, without what became of it by use.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct TokenRecord {
     #[schema(value_type = schema::TokenId)]
-    id: String,
+    pub(crate) id: String,
     /// The owner.
     #[schema(value_type = schema::UserName)]
-    user: String,
+    pub(crate) user: String,
     /// Who made it.
     #[schema(value_type = schema::UserName)]
-    creator: String,
+    pub(crate) creator: String,
     /// What it is for.
     #[schema(value_type = schema::Text)]
-    description: String,
+    pub(crate) description: String,
     #[schema(value_type = schema::Time)]
-    created_at: String,
+    pub(crate) created_at: String,
     /// When it ends; null is never.
     #[schema(value_type = Option<schema::Time>, required)]
-    expires_at: Option<String>,
+    pub(crate) expires_at: Option<String>,
     /// What it is good for; null is every request.
     #[schema(value_type = Option<schema::ScopeName>, required)]
-    scope: Option<String>,
+    pub(crate) scope: Option<String>,
     /// Where it may be used from.
     #[schema(value_type = schema::Cidrs)]
-    allowed_ips: IpList,
+    pub(crate) allowed_ips: IpList,
     /// Whether it may manage.
-    control_plane: bool,
-    state: State,
+    pub(crate) control_plane: bool,
+    pub(crate) state: State,
     /// The last characters of the secret.
-    hint: String,
+    pub(crate) hint: String,
     #[schema(value_type = Option<schema::Time>, required)]
-    disabled_at: Option<String>,
+    pub(crate) disabled_at: Option<String>,
     /// Who disabled it; whom its owner cannot overrule, if it was somebody else.
     #[schema(value_type = Option<schema::UserName>, required)]
-    disabled_by: Option<String>,
+    pub(crate) disabled_by: Option<String>,
     /// The token that this one replaced, by rotation.
     #[schema(value_type = Option<schema::TokenId>, required)]
-    predecessor: Option<String>,
+    pub(crate) predecessor: Option<String>,
     /// The token that replaced this one, by rotation.
     #[schema(value_type = Option<schema::TokenId>, required)]
-    successor: Option<String>,
+    pub(crate) successor: Option<String>,
     #[schema(value_type = Option<schema::Time>, required)]
-    revoked_at: Option<String>,
+    pub(crate) revoked_at: Option<String>,
     #[schema(value_type = Option<schema::UserName>, required)]
-    revoked_by: Option<String>,
+    pub(crate) revoked_by: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = LastUse)]
-struct LastUseView {
+pub(crate) struct LastUseView {
     #[schema(value_type = schema::Time)]
-    at: String,
+    pub(crate) at: String,
     /// Null where the proxy could not tell.
     #[schema(value_type = Option<schema::Ip>, required)]
-    ip: Option<IpAddr>,
+    pub(crate) ip: Option<IpAddr>,
     /// The client's own claim, cut to 256 bytes.
     #[schema(value_type = Option<String>, required)]
-    user_agent: Option<String>,
+    pub(crate) user_agent: Option<String>,
 }
 
 impl TokenView {

@@ -90,7 +90,7 @@ async fn every_error_is_a_problem() {
     let send = async |method: Method, path: &str, headers: &[(&str, &[u8])], body: &'static [u8]| {
         raw(&gate, method, path, headers, body).await
     };
-    send(Method::GET, "/", &known, b"").await.refused(404, "no_such_route");
+    send(Method::GET, "/nosuch", &known, b"").await.refused(404, "no_such_route");
     send(Method::GET, "/api/v1/nosuch", &known, b"").await.refused(404, "no_such_route");
     send(Method::PUT, "/api/v1/tokens", &known, b"").await.refused(405, "method_not_allowed");
     send(Method::POST, "/api/v1/tokens", &known, b"{}").await.refused(415, "unsupported_media_type");

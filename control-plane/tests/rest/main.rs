@@ -20,6 +20,7 @@ mod notices;
 mod oidc;
 mod openapi;
 mod overview;
+mod pages;
 mod people;
 #[allow(dead_code, reason = "each of the binaries that share it uses a part")]
 #[path = "../support/postgres.rs"]

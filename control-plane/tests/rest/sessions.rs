@@ -60,7 +60,7 @@ impl Browser {
     }
 }
 
-async fn person(gate: &Gate, name: &str, role: &str) {
+pub async fn person(gate: &Gate, name: &str, role: &str) {
     gate.post("/users", &gate.admin, json!({"name": name, "role": role})).await.ok(201);
     give_password(gate, name).await;
 }

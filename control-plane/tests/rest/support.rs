@@ -137,6 +137,7 @@ pub async fn server_with(
         sessions: Limits::default(),
         oidc: None,
         begin_epoch: false,
+        gate_url: None,
         report: Some(Report::default()),
     };
     let context = app::open_for_server(folder, storage).await?;

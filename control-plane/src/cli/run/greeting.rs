@@ -50,7 +50,7 @@ pub fn text(running: &Running<'_>) -> String {
     if at("initial-admin-password").exists() {
         let _ = writeln!(
             text,
-            "  user admin        password in {data}/initial-admin-password (nothing asks for it yet); to change it:\n                    \
+            "  user admin        signs in at {control_plane}/ with the password in {data}/initial-admin-password; to change it:\n                    \
              {gatepass} user set-password admin --data-dir {folder}"
         );
     }
