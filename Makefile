@@ -158,7 +158,7 @@ bench-modules:
 	@$(call REPLACE,$(NOOP),target/bench/ticks.wasm)
 
 .PHONY: bench
-bench: envoy module bench-modules ## every benchmark, about 20 minutes on a quiet machine (ARGS="--quick" takes 4; ARGS="--help" shows its flags)
+bench: envoy module program bench-modules ## every benchmark, about 30 minutes on a quiet machine (ARGS="--quick" takes 4; ARGS="--help" shows its flags)
 	cargo build --locked --release --package gatepass-bench
 	@GATEPASS_BENCH_ENVOY="$${GATEPASS_ENVOY:-$(ENVOY)}" exec $(TARGET)/release/gatepass-bench $(ARGS)
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::cold::worker_us;
+use crate::control_plane::{Call, ControlPlane};
 use crate::pushing::Observed;
 use crate::results::Results;
 use crate::stats::Spread;
@@ -57,6 +58,9 @@ pub fn lines(results: &Results) -> Vec<Line> {
         bound: 1.5,
         how: "median of the pairs' ratios, 100,000 tokens".to_owned(),
     });
+    for measured in &results.control_plane {
+        lines.extend(stored(measured));
+    }
     lines.push(Line {
         promise: "size of the module".to_owned(),
         measured: Some(results.sizes.gatepass as f64),
@@ -76,6 +80,33 @@ fn added(results: &Results, promise: &str, key: &str, against: &str, bound: f64)
     let both = of(key).zip(of(against));
     let how = both.map_or(String::new(), |(this, that)| format!("{this:.2} us / {that:.2} us"));
     Line { promise: promise.to_owned(), measured: both.map(|(this, that)| this / that), bound, how }
+}
+
+/// What callers of the control plane wait for.
+fn stored(measured: &ControlPlane) -> Vec<Line> {
+    let database = measured.database;
+    let line = |promise: String, slowest: Option<(&Call, f64)>, bound: f64, of: &str| Line {
+        promise,
+        measured: slowest.map(|(_, took)| took),
+        bound,
+        how: slowest.map_or(String::new(), |(call, _)| format!("ms, {of}; the slowest: {}", call.name)),
+    };
+    let slowest = |calls: &'_ [Call], of: fn(&Spread) -> f64| {
+        let at = calls
+            .iter()
+            .map(|call| of(&call.took))
+            .enumerate()
+            .max_by(|one, other| one.1.total_cmp(&other.1));
+        at.map(|(at, _)| at)
+    };
+    let of_calls = slowest(&measured.calls, |took| took.p99)
+        .map(|at| (&measured.calls[at], measured.calls[at].took.p99));
+    let of_lists = slowest(&measured.lists, |took| took.median)
+        .map(|at| (&measured.lists[at], measured.lists[at].took.median));
+    vec![
+        line(format!("{database}: create, show, revoke, ten callers"), of_calls, 25.0, "p99"),
+        line(format!("{database}: first page of a list"), of_lists, 50.0, "median"),
+    ]
 }
 
 fn stall(table: &str, observed: &[Observed], bound: f64) -> Line {

@@ -7,6 +7,7 @@ mod bootstrap;
 mod child;
 mod clock;
 mod cold;
+mod control_plane;
 mod cpu;
 mod ecds;
 mod envoy;

@@ -50,6 +50,8 @@ pub enum Part {
     Cold,
     /// Memory after many pushes and with many tokens.
     Memory,
+    /// The control plane with many tokens, on both databases.
+    ControlPlane,
 }
 
 /// What is measured, and how often.
@@ -83,6 +85,9 @@ pub struct Run {
         default_value = "target/bench/ticks.wasm"
     )]
     pub ticks: PathBuf,
+    /// The control plane
+    #[arg(long, env = "GATEPASS_BENCH_PROGRAM", value_name = "FILE", default_value = "dist/gatepass")]
+    pub program: PathBuf,
     /// Where results and plots go
     #[arg(long, env = "GATEPASS_BENCH_OUT", value_name = "FOLDER", default_value = "target/bench")]
     pub out: PathBuf,
@@ -92,10 +97,10 @@ pub struct Run {
     /// Only these parts, separated by commas
     #[arg(long, env = "GATEPASS_BENCH_ONLY", value_name = "PARTS", value_delimiter = ',')]
     pub only: Vec<Part>,
-    /// Rounds over all variants [default: 15, quick: 3]
+    /// Rounds over all variants [default: 45, quick: 5]
     #[arg(long, env = "GATEPASS_BENCH_ROUNDS", value_name = "N")]
     pub rounds: Option<usize>,
-    /// Requests of each variant in a round [default: 20000, quick: 5000]
+    /// Requests of each variant in a round [default: 6000, quick: 3000]
     #[arg(long, env = "GATEPASS_BENCH_REQUESTS", value_name = "N")]
     pub requests: Option<usize>,
     /// Seconds of each latency window [default: 3, quick: 1]
@@ -116,6 +121,9 @@ pub struct Run {
     /// Pushes after which memory is looked at last [default: 10000, quick: 1000]
     #[arg(long, env = "GATEPASS_BENCH_MEMORY_PUSHES", value_name = "N")]
     pub memory_pushes: Option<usize>,
+    /// Tokens that each caller of the control plane creates, shows and revokes [default: 100, quick: 20]
+    #[arg(long, env = "GATEPASS_BENCH_CHANGES", value_name = "N")]
+    pub changes: Option<usize>,
     /// Tokens of the largest table
     #[arg(long, env = "GATEPASS_BENCH_TOKENS", value_name = "N", default_value_t = 1_000_000)]
     pub tokens: usize,
@@ -139,6 +147,7 @@ pub struct Counts {
     pub large_pushes: usize,
     pub cold_loads: usize,
     pub memory_pushes: usize,
+    pub changes: usize,
     pub tokens: usize,
     pub seed: u64,
 }
@@ -154,14 +163,15 @@ impl Run {
         let either = |full, quick| if self.quick { quick } else { full };
         Counts {
             quick: self.quick,
-            rounds: self.rounds.unwrap_or(either(15, 3)),
-            requests: self.requests.unwrap_or(either(20_000, 5_000)),
+            rounds: self.rounds.unwrap_or(either(45, 5)),
+            requests: self.requests.unwrap_or(either(6_000, 3_000)),
             seconds: self.seconds.unwrap_or(if self.quick { 1 } else { 3 }),
             pairs: self.pairs.unwrap_or(either(30, 6)),
             pushes: self.pushes.unwrap_or(either(200, 30)),
             large_pushes: self.large_pushes.unwrap_or(either(12, 3)),
             cold_loads: self.cold_loads.unwrap_or(either(11, 3)),
             memory_pushes: self.memory_pushes.unwrap_or(either(10_000, 1_000)),
+            changes: self.changes.unwrap_or(either(100, 20)),
             tokens: self.tokens,
             seed: self.seed,
         }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::acceptance::Line;
 use crate::cold::{Cold, worker_us};
+use crate::control_plane::{Call, ControlPlane};
 use crate::memory::{Growth, Memory, PUSHED_TOKENS};
 use crate::pushing::Observed;
 use crate::results::Results;
@@ -33,6 +34,9 @@ pub fn text(results: &Results, lines: &[Line]) -> Result<String, std::fmt::Error
     }
     if let Some(memory) = &results.memory {
         resident(&mut out, memory)?;
+    }
+    for measured in &results.control_plane {
+        stored(&mut out, measured)?;
     }
     let (gatepass, noop) = (results.sizes.gatepass as usize, results.sizes.noop as usize);
     writeln!(out, "Module: {} bytes; no-op filter: {} bytes.\n", grouped(gatepass), grouped(noop))?;
@@ -179,6 +183,28 @@ fn resident(out: &mut String, memory: &Memory) -> std::fmt::Result {
     )?;
     if !memory.said.is_empty() {
         writeln!(out, "The module's own account: {}", memory.said)?;
+    }
+    writeln!(out)
+}
+
+fn stored(out: &mut String, measured: &ControlPlane) -> std::fmt::Result {
+    let ControlPlane { database, callers, start_seconds, .. } = measured;
+    let (tokens, users) = (grouped(measured.tokens), grouped(measured.users));
+    let [first, last] = measured.resident.map(|bytes| bytes as f64 / 1_048_576.0);
+    writeln!(
+        out,
+        "The control plane on {database}, {tokens} tokens of {users} users: {start_seconds:.1} s from its start to the"
+    )?;
+    writeln!(
+        out,
+        "first answer; {first:.0} MiB resident then, {last:.0} MiB at the end. {callers} callers at once, then lists by one,"
+    )?;
+    writeln!(out, "milliseconds:")?;
+    writeln!(out, "{:46} {:>9} {:>9} {:>9} {:>9} {:>9}", "", "min", "median", "p95", "p99", "max")?;
+    let bare = Call { name: "a durable commit of one row, by itself".to_owned(), took: measured.bare_commit };
+    for Call { name, took } in std::iter::once(&bare).chain(&measured.calls).chain(&measured.lists) {
+        let Spread { min, median, p95, p99, max, .. } = took;
+        writeln!(out, "  {name:44} {min:>9.2} {median:>9.2} {p95:>9.2} {p99:>9.2} {max:>9.2}")?;
     }
     writeln!(out)
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 use serde::Serialize;
 
 use crate::cold::Cold;
+use crate::control_plane::ControlPlane;
 use crate::cpu::Cpu;
 use crate::gates::Modules;
 use crate::latency::Latency;
@@ -61,6 +62,8 @@ pub struct Results {
     pub cold: Option<Cold>,
     /// Resident memory.
     pub memory: Option<Memory>,
+    /// The control plane, on each database.
+    pub control_plane: Vec<ControlPlane>,
 }
 
 /// Bytes of each module.

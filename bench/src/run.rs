@@ -14,7 +14,8 @@ use crate::results::{Results, Sizes, revision};
 use crate::tokens::Tokens;
 use crate::variants::{self, Credentials, RIVALS_KNOW, Variant, gatepass_listener};
 use crate::{
-    acceptance, clock, cold, cpu, http::Requests, latency, memory, plot, pushing, report, tail, tokens,
+    acceptance, clock, cold, control_plane, cpu, http::Requests, latency, memory, plot, pushing, report,
+    tail, tokens,
 };
 
 /// Where requests go that nobody looks at.
@@ -107,6 +108,7 @@ impl Bench {
             large_pushes: Vec::new(),
             cold: None,
             memory: None,
+            control_plane: Vec::new(),
         })
     }
 
@@ -200,6 +202,16 @@ impl Bench {
             let amount = (self.counts.memory_pushes, self.form);
             let (program, modules) = (&self.program, &self.modules);
             results.memory = Some(memory::measure(program, modules, &self.tokens, amount, &mut self.random)?);
+        }
+        if self.run.wants(Part::ControlPlane) {
+            // What is made meanwhile must fit, too.
+            let (rounds, tokens) = (self.counts.changes, self.counts.tokens - self.counts.tokens / 100);
+            say(&format!("the control plane with {} tokens, on two databases", variants::grouped(tokens)));
+            let program = absolute(&self.run.program)?;
+            let folder = self.program.folder.join("control-plane");
+            let amount = control_plane::Amount { tokens, rounds };
+            results.control_plane =
+                control_plane::measure(&program, &self.modules.gatepass, &folder, amount)?;
         }
         Ok(())
     }
