@@ -22,10 +22,12 @@ pub enum TokenCommand {
     Revoke(revoke::RevokeArgs),
     /// Replace a token by one with another secret, which goes to standard output, this once
     Rotate(create::RotateArgs),
+    /// Narrow a token, or say anew what it is for
+    Update(change::UpdateArgs),
     /// Switch a token off until it is enabled again
-    Disable(change::ChangeArgs),
+    Disable(change::SwitchArgs),
     /// Switch a token on again
-    Enable(change::ChangeArgs),
+    Enable(change::SwitchArgs),
     /// Make a secret and its SHA-256 here, for a snapshot that is written by hand or by CI; no server is asked
     Mint(mint::MintArgs),
 }
@@ -41,8 +43,9 @@ pub async fn execute(command: TokenCommand) -> anyhow::Result<()> {
         TokenCommand::Show(args) => show::execute(args).await,
         TokenCommand::Revoke(args) => revoke::execute(args).await,
         TokenCommand::Rotate(args) => create::rotate(args).await,
-        TokenCommand::Disable(args) => change::execute(args, false).await,
-        TokenCommand::Enable(args) => change::execute(args, true).await,
+        TokenCommand::Update(args) => change::update(args).await,
+        TokenCommand::Disable(args) => change::switch(args, false).await,
+        TokenCommand::Enable(args) => change::switch(args, true).await,
         TokenCommand::Mint(args) => mint::execute(&args),
     }
 }

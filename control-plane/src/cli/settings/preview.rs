@@ -8,9 +8,10 @@ use crate::cli::audit::Output;
 use crate::cli::client::answer::Answer;
 use crate::cli::client::call::Call;
 use crate::cli::client::failure::Failure;
-use crate::cli::client::table::{Table, plain};
+use crate::cli::client::table::{Table, fields, plain};
 use crate::cli::client::{Client, ServerArgs};
 use crate::cli::output;
+use crate::domain::terminal::harmless;
 
 /// What `gatepass settings preview` takes.
 #[derive(Clone, Debug, Args)]
@@ -47,52 +48,73 @@ pub(super) async fn ask(
 
 /// What it would do, what is worst first; what it would not do is left out.
 fn lines(preview: &Value) -> String {
-    let mut table = Table::new(&["WHAT", "", ""]);
     let all = |name: &str| preview[name].as_array().into_iter().flatten();
+    let mut text = String::new();
     for refusal in all("refusals") {
-        table.row(["refused".to_owned(), plain(&refusal["code"]), plain(&refusal["detail"])]);
+        let (code, detail) = (harmless(&plain(&refusal["code"])), harmless(&plain(&refusal["detail"])));
+        text.push_str(&format!("It would be refused: {detail} ({code}).\n"));
     }
     for warning in all("warnings") {
-        table.row(["warning".to_owned(), plain(warning), String::new()]);
+        text.push_str(&format!("Warning: {}.\n", harmless(&plain(warning))));
     }
-    for (name, after) in preview["after"].as_object().into_iter().flatten() {
-        table.row([name.clone(), preview["before"][name].to_string(), format!("→ {after}")]);
+    let mut table = Table::new(&["WHAT", "BEFORE", "AFTER"]);
+    let settings = preview["after"].as_object();
+    for (name, after) in settings.into_iter().flatten() {
+        table.row([name.clone(), preview["before"][name].to_string(), after.to_string()]);
     }
+    text.push_str(&match settings.is_some_and(|settings| !settings.is_empty()) {
+        true => table.render(),
+        false => "No setting would change.\n".to_owned(),
+    });
+    let effects = effects(preview);
+    if !effects.is_empty() {
+        text.push('\n');
+        text.push_str(&fields(effects.iter().map(|(name, told)| (name.as_str(), told.clone()))));
+    }
+    text
+}
+
+/// What it would do besides, each under a name.
+fn effects(preview: &Value) -> Vec<(String, String)> {
+    let all = |name: &str| preview[name].as_array().into_iter().flatten();
+    let mut found = Vec::new();
+    let mut tell = |name: &str, told: String| found.push((name.to_owned(), told));
     let address = &preview["your_address"];
     if !address["refused_by"].is_null() {
-        table.row([
-            "your address".to_owned(),
-            plain(&address["ip"]),
-            format!("refused by {}", plain(&address["refused_by"])),
-        ]);
+        tell(
+            "your address",
+            format!("{}: refused by {}", plain(&address["ip"]), plain(&address["refused_by"])),
+        );
     }
     for (name, told) in [
-        ("passwords_cut_off", "passwords that go upstream would be refused"),
-        ("passwords_let_through", "passwords that are refused would go upstream"),
+        ("passwords_cut_off", "those that go upstream would be refused"),
+        ("passwords_let_through", "those that are refused would go upstream"),
     ] {
         if preview[name] == true {
-            table.row(["passwords".to_owned(), told.to_owned(), String::new()]);
+            tell("passwords", told.to_owned());
         }
     }
-    for name in ["scopes_removed", "paths_protected", "paths_unprotected"] {
+    for (name, shown) in [
+        ("scopes_removed", "scope removed"),
+        ("paths_protected", "path protected"),
+        ("paths_unprotected", "path unprotected"),
+    ] {
         for one in all(name) {
-            let one =
-                if one.is_object() { format!("{} {}", plain(&one["path"]), except(one)) } else { plain(one) };
-            table.row([name.replace('_', " "), one.trim_end().to_owned(), String::new()]);
+            let path = || format!("{} {}", plain(&one["path"]), except(one)).trim_end().to_owned();
+            tell(shown, if one.is_object() { path() } else { plain(one) });
         }
     }
-    for (name, told) in GROUPS {
+    for (name, shown) in GROUPS {
         let group = &preview[name];
         if group["tokens"].as_u64().unwrap_or(0) > 0 {
-            let count = format!("{} tokens of {} users", plain(&group["tokens"]), plain(&group["users"]));
-            table.row([told.to_owned(), count, yours(group).to_owned()]);
+            let (tokens, users) = (plain(&group["tokens"]), plain(&group["users"]));
+            tell(shown, format!("{tokens} tokens of {users} users{}", yours(group)));
         }
     }
     if preview["tokens_beyond_max_validity"].as_u64().unwrap_or(0) > 0 {
-        let count = format!("{} tokens", plain(&preview["tokens_beyond_max_validity"]));
-        table.row(["beyond max_validity".to_owned(), count, String::new()]);
+        tell("beyond max_validity", format!("{} tokens", plain(&preview["tokens_beyond_max_validity"])));
     }
-    table.render()
+    found
 }
 
 const GROUPS: [(&str, &str); 5] = [
@@ -112,5 +134,5 @@ fn except(change: &Value) -> String {
 
 fn yours(group: &Value) -> &'static str {
     let own = group["first"].as_array().is_some_and(|first| first.iter().any(|token| token["yours"] == true));
-    if own { "the one that you ask with is among them" } else { "" }
+    if own { ", the one that you ask with among them" } else { "" }
 }

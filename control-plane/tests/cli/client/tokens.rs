@@ -75,6 +75,19 @@ fn a_token_lives_and_ends() {
     assert_eq!(site.run(&["token", "enable", &id, "--output", "json"]).json()["state"], "active");
     site.run_as(&secret, &["whoami"]).good();
 
+    assert!(site.run(&["token", "update", &id, "--description", "robot 2"]).good().contains("robot 2"));
+    let narrow =
+        ["token", "update", &id, "--allow-ip", "127.0.0.0/8", "--scope", "read_only", "--output", "json"];
+    assert!(site.run(&narrow).bad(2).contains("--yes"));
+    let narrowed = site.run(&[&narrow[..], &["-y"]].concat()).json();
+    assert_eq!(
+        (&narrowed["allowed_ips"][0], &narrowed["scope"]),
+        (&"127.0.0.0/8".into(), &"read_only".into())
+    );
+    let wider = site.run(&["token", "update", &id, "--allow-ip", "10.0.0.1", "--yes"]).bad(1);
+    assert!(wider.contains("Bad Request: allowed_ips"), "{wider}");
+    site.run(&["token", "update", &id]).bad(2);
+
     assert!(site.run(&["token", "rotate", &id]).bad(2).contains("--yes"));
     let next = site.run(&["token", "rotate", &id, "--grace", "PT1H", "--yes"]).good();
     site.run_as(next.trim(), &["whoami"]).good();
