@@ -19,6 +19,7 @@ mod regeneration;
 mod render;
 mod reports;
 mod run;
+mod scenarios;
 mod secrets;
 mod story;
 mod tokens;

@@ -35,3 +35,10 @@ pub fn until<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
 pub fn now() -> Instant {
     Instant::now()
 }
+
+/// Seconds since 1970 by this machine's clock, which is Envoy's and the control plane's too.
+#[expect(clippy::disallowed_methods, reason = "tokens must end by the real clock")]
+pub fn unix_seconds() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
