@@ -130,8 +130,13 @@ impl Client {
     /// # Errors
     /// There is no answer, or it is that the call is refused.
     pub async fn send(&self, call: Call) -> Result<Answer, Failure> {
-        let most = call.most_bytes();
-        self.stream(call).await?.collect(most).await
+        let answer = self.stream(call.clone()).await?.collect(call.most_bytes()).await;
+        answer.map_err(|failure| match failure {
+            Failure::Unreachable { server, problem } => {
+                Failure::Unreachable { server, problem: call.told_of(problem) }
+            }
+            other => other,
+        })
     }
 
     /// Makes a call whose answer may be long.

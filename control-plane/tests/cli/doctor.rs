@@ -74,7 +74,8 @@ fn listening<'a>(at: &[&'a str; 3], other: Option<(usize, &'a str)>) -> Vec<&'a 
 fn a_port_that_somebody_else_has_is_found_whatever_listens_there() {
     let place = Place::new();
     stop(place.serve().0);
-    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    // An address that nothing else takes a port of once it is free again.
+    let other = TcpListener::bind("127.0.0.77:0").unwrap();
     let taken = other.local_addr().unwrap().to_string();
     let free = ["127.0.0.1:0"; 3];
     assert_eq!(wrong(&place, &listening(&free, None)), found(&[], 0));
@@ -100,9 +101,9 @@ fn each_listener_of_a_server_is_looked_for() {
     let ready: Value = serde_json::from_str(log.last().unwrap()).unwrap();
     let at = ["address", "dataplane", "metrics"].map(|name| ready["fields"][name].as_str().unwrap());
     assert_eq!(wrong(&place, &listening(&at, None)), found(&[], 0));
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     for (index, (_, check)) in LISTENERS.iter().enumerate() {
-        assert_eq!(wrong(&place, &listening(&at, Some((index, &nobody)))), found(&[check], 3));
+        let nobody = Some((index, "127.0.0.1:1"));
+        assert_eq!(wrong(&place, &listening(&at, nobody)), found(&[check], 3));
     }
     stop(server);
 }

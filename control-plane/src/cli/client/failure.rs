@@ -25,8 +25,8 @@ pub enum Failure {
     /// Something is missing or wrong here.
     #[error("{0}")]
     Setup(String),
-    /// The person said no, or nobody could be asked.
-    #[error("nothing was changed")]
+    /// The person said no.
+    #[error("not done")]
     Declined,
     /// There is no answer.
     #[error("cannot reach {server}: {}", harmless(problem))]

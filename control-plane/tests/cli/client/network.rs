@@ -101,8 +101,7 @@ fn a_token_follows_no_redirect() {
 #[test]
 fn a_server_that_is_not_there_or_is_none_is_told_apart() {
     let place = Place::new();
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = whoami(&place, &format!("http://{gone}"), &[], &[]).bad(6);
+    let error = whoami(&place, "http://127.0.0.1:1", &[], &[]).bad(6);
     assert!(error.contains("cannot reach") && !error.contains("gp_canary"), "{error}");
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = format!("http://{}", silent.local_addr().unwrap());
@@ -110,6 +109,10 @@ fn a_server_that_is_not_there_or_is_none_is_told_apart() {
     let mut revoke = bare(&place, &["token", "disable", "x", "--timeout", "1", "--server", &silent]);
     let error = Told::by(revoke.env("GATEPASS_TOKEN", "gp_canary").output().unwrap()).bad(6);
     assert!(error.contains("look before you repeat"), "{error}");
+    let cut = Fake::answering(vec!["HTTP/1.1 201 Created\r\ncontent-length: 100\r\n\r\n{".to_owned()]);
+    let mut create = bare(&place, &["token", "create", "x", "--server", &cut.url]);
+    let error = Told::by(create.env("GATEPASS_TOKEN", "gp_canary").output().unwrap()).bad(6);
+    assert!(error.contains("broke off") && error.contains("look before you repeat"), "{error}");
     for (answer, code, word) in [
         (reply("200 OK", "", "<html>"), 1, "no answer of a Gatepass server"),
         (reply("502 Bad Gateway", "", "<html>"), 6, "Bad Gateway"),
