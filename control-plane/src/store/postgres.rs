@@ -1,7 +1,6 @@
 //! The database in PostgreSQL, which several servers may share. A transaction of one is seen by the others once it has been
 //! committed, and all of them write in one order.
 
-mod audit;
 mod changes;
 mod dialect;
 #[cfg(test)]
@@ -9,12 +8,12 @@ mod fixture;
 mod fleet;
 mod meta;
 mod session;
-mod sessions;
-mod sign_ins;
 mod suspensions;
-mod users;
 
 // One source for both databases: the statements are the same, and the types below are this one's.
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/audit.rs"]
+mod audit;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/bound.rs"]
 mod bound;
@@ -28,6 +27,12 @@ mod counts;
 #[path = "tables/idempotency.rs"]
 mod idempotency;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/sessions.rs"]
+mod sessions;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/sign_ins.rs"]
+mod sign_ins;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/suspensions.rs"]
 mod suspended_users;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
@@ -39,6 +44,9 @@ mod tokens;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/traffic.rs"]
 mod traffic;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/users.rs"]
+mod users;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

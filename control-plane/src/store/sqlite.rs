@@ -1,18 +1,17 @@
 //! The database in one SQLite file.
 
-mod audit;
 pub mod copy;
 mod dialect;
 #[cfg(test)]
 mod fixture;
 mod fleet;
 mod meta;
-mod sessions;
-mod sign_ins;
 mod suspensions;
-mod users;
 
 // One source for both databases: the statements are the same, and the types below are this one's.
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/audit.rs"]
+mod audit;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/bound.rs"]
 mod bound;
@@ -26,6 +25,12 @@ mod counts;
 #[path = "tables/idempotency.rs"]
 mod idempotency;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/sessions.rs"]
+mod sessions;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/sign_ins.rs"]
+mod sign_ins;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/suspensions.rs"]
 mod suspended_users;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
@@ -37,6 +42,9 @@ mod tokens;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/traffic.rs"]
 mod traffic;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/users.rs"]
+mod users;
 
 use std::collections::BTreeMap;
 use std::path::Path;

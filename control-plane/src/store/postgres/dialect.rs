@@ -2,6 +2,15 @@
 
 use crate::store::listing::{Arg, Dialect, trigrams};
 
+/// Where a text stands in another.
+pub(super) const POSITION: &str = "strpos";
+/// Whether the fifth parameter is one of a user's groups.
+pub(super) const GROUP_IS_5: &str = "CAST(group_names AS JSONB) ? $5";
+/// What an audit entry is about, and whose it is, as the indexes have it, to the letter.
+pub(super) const SUBJECT_OF_TARGET: &str = "left(target, strpos(target || ' user:', ' user:') - 1)";
+/// See above.
+pub(super) const USER_OF_TARGET: &str = "substr(target, strpos(target, ' user:') + 1)";
+
 /// PostgreSQL chooses indexes by its statistics, and cannot be told which.
 pub(super) struct PostgresDialect;
 

@@ -2,6 +2,15 @@
 
 use crate::store::listing::{Arg, Dialect, trigrams};
 
+/// Where a text stands in another.
+pub(super) const POSITION: &str = "instr";
+/// Whether the fifth parameter is one of a user's groups.
+pub(super) const GROUP_IS_5: &str = "EXISTS (SELECT 1 FROM json_each(group_names) WHERE value = $5)";
+/// What an audit entry is about, and whose it is, as the indexes have it, to the letter.
+pub(super) const SUBJECT_OF_TARGET: &str = "substr(target, 1, instr(target || ' user:', ' user:') - 1)";
+/// See above.
+pub(super) const USER_OF_TARGET: &str = "substr(target, instr(target, ' user:') + 1)";
+
 /// SQLite has statistics only if somebody asks for them, so that its planner is told what to use.
 pub(super) struct SqliteDialect;
 

@@ -1,21 +1,21 @@
 //! The table of audit entries.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqliteConnection};
+use sqlx::{QueryBuilder, Row as _};
 
-use super::Result;
+use super::dialect::{SUBJECT_OF_TARGET, USER_OF_TARGET};
+use super::{Connection, Db, Result, Row};
 use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Draft, Entry, Head, MacBytes};
 
-pub(super) async fn head(db: &mut SqliteConnection) -> Result<Head> {
+pub(super) async fn head(db: &mut Connection) -> Result<Head> {
     let row = sqlx::query("SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1").fetch_optional(db).await?;
     row.map_or(Ok(Head::EMPTY), |row| Ok(Head { seq: row.try_get("seq")?, mac: mac(&row, "mac")? }))
 }
 
-pub(super) async fn append(db: &mut SqliteConnection, entry: &Entry) -> Result<()> {
+pub(super) async fn append(db: &mut Connection, entry: &Entry) -> Result<()> {
     sqlx::query(
         "INSERT INTO audit (seq, at, actor, actor_token_id, ip, action, target, detail, prev_mac, mac)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(entry.seq)
     .bind(entry.draft.at)
@@ -32,26 +32,26 @@ pub(super) async fn append(db: &mut SqliteConnection, entry: &Entry) -> Result<(
     Ok(())
 }
 
-pub(super) async fn after(db: &mut SqliteConnection, after: i64, limit: i64) -> Result<Vec<Entry>> {
-    let sql = "SELECT * FROM audit WHERE seq > ? ORDER BY seq LIMIT ?";
+pub(super) async fn after(db: &mut Connection, after: i64, limit: i64) -> Result<Vec<Entry>> {
+    let sql = "SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2";
     let rows = sqlx::query(sql).bind(after).bind(limit).fetch_all(db).await?;
     rows.iter().map(from_row).collect()
 }
 
-pub(super) async fn before(db: &mut SqliteConnection, before: Option<i64>, limit: i64) -> Result<Vec<Entry>> {
-    let sql = "SELECT * FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?";
+pub(super) async fn before(db: &mut Connection, before: Option<i64>, limit: i64) -> Result<Vec<Entry>> {
+    let sql = "SELECT * FROM audit WHERE seq < $1 ORDER BY seq DESC LIMIT $2";
     let rows = sqlx::query(sql).bind(before.unwrap_or(i64::MAX)).bind(limit).fetch_all(db).await?;
     rows.iter().map(from_row).collect()
 }
 
 pub(super) async fn matching(
-    db: &mut SqliteConnection,
+    db: &mut Connection,
     filter: &AuditFilter,
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Entry>> {
     // Only the conditions that are given: so written, each has its index.
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM audit WHERE seq < ");
+    let mut query = QueryBuilder::<Db>::new("SELECT * FROM audit WHERE seq < ");
     query.push_bind(before.unwrap_or(i64::MAX));
     if let Some(actor) = &filter.actor {
         query.push(" AND actor = ").push_bind(actor);
@@ -60,12 +60,11 @@ pub(super) async fn matching(
         query.push(" AND action = ").push_bind(action.as_str());
     }
     let target = filter.target.as_ref();
-    // The expressions of the indexes, to the letter.
     if let Some(subject) = target.and_then(|target| target.subject.as_ref()) {
-        query.push(" AND substr(target, 1, instr(target || ' user:', ' user:') - 1) = ").push_bind(subject);
+        query.push(" AND ").push(SUBJECT_OF_TARGET).push(" = ").push_bind(subject);
     }
     if let Some(user) = target.and_then(|target| target.user.as_ref()) {
-        query.push(" AND substr(target, instr(target, ' user:') + 1) = ").push_bind(user);
+        query.push(" AND ").push(USER_OF_TARGET).push(" = ").push_bind(user);
     }
     if let Some(from) = filter.from {
         query.push(" AND at >= ").push_bind(from);
@@ -78,7 +77,7 @@ pub(super) async fn matching(
     rows.iter().map(from_row).collect()
 }
 
-fn from_row(row: &SqliteRow) -> Result<Entry> {
+fn from_row(row: &Row) -> Result<Entry> {
     Ok(Entry {
         seq: row.try_get("seq")?,
         draft: Draft {
@@ -95,7 +94,7 @@ fn from_row(row: &SqliteRow) -> Result<Entry> {
     })
 }
 
-fn mac(row: &SqliteRow, column: &str) -> Result<MacBytes> {
+fn mac(row: &Row, column: &str) -> Result<MacBytes> {
     // A MAC of another length was not written by this program: no MAC equals it, so that verification names it.
     Ok(row.try_get::<&[u8], _>(column)?.try_into().unwrap_or([0xff; 32]))
 }

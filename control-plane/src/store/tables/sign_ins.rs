@@ -1,17 +1,16 @@
 //! The tables of failed attempts to sign in and of identities.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::Row as _;
 
-use super::Result;
+use super::{Connection, Result, Row};
 use crate::domain::sign_in::{Failures, NOBODY, NameHash};
 use crate::domain::user::Identity;
 use crate::store::StoreError;
 
-pub(super) async fn failures(db: &mut SqliteConnection, hash: &NameHash) -> Result<Option<Failures>> {
+pub(super) async fn failures(db: &mut Connection, hash: &NameHash) -> Result<Option<Failures>> {
     let row = sqlx::query(
         "SELECT name_hash, user_id, failures, last_at, unaudited, audited_at, ip
-         FROM sign_in_failures WHERE name_hash = ?",
+         FROM sign_in_failures WHERE name_hash = $1",
     )
     .bind(hash.as_slice())
     .fetch_optional(db)
@@ -19,10 +18,10 @@ pub(super) async fn failures(db: &mut SqliteConnection, hash: &NameHash) -> Resu
     row.as_ref().map(from_row).transpose()
 }
 
-pub(super) async fn put(db: &mut SqliteConnection, failures: &Failures) -> Result<()> {
+pub(super) async fn put(db: &mut Connection, failures: &Failures) -> Result<()> {
     sqlx::query(
         "INSERT INTO sign_in_failures (name_hash, user_id, failures, last_at, unaudited, audited_at, ip)
-         VALUES (?, ?, ?, ?, ?, ?, ?)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (name_hash) DO UPDATE SET
              user_id = excluded.user_id, failures = excluded.failures, last_at = excluded.last_at,
              unaudited = excluded.unaudited, audited_at = excluded.audited_at, ip = excluded.ip",
@@ -39,10 +38,10 @@ pub(super) async fn put(db: &mut SqliteConnection, failures: &Failures) -> Resul
     Ok(())
 }
 
-pub(super) async fn due(db: &mut SqliteConnection, audited_before: i64, limit: i64) -> Result<Vec<Failures>> {
+pub(super) async fn due(db: &mut Connection, audited_before: i64, limit: i64) -> Result<Vec<Failures>> {
     let rows = sqlx::query(
         "SELECT name_hash, user_id, failures, last_at, unaudited, audited_at, ip
-         FROM sign_in_failures WHERE unaudited > 0 AND audited_at <= ? ORDER BY audited_at LIMIT ?",
+         FROM sign_in_failures WHERE unaudited > 0 AND audited_at <= $1 ORDER BY audited_at LIMIT $2",
     )
     .bind(audited_before)
     .bind(limit)
@@ -51,18 +50,18 @@ pub(super) async fn due(db: &mut SqliteConnection, audited_before: i64, limit: i
     rows.iter().map(from_row).collect()
 }
 
-pub(super) async fn remove_old(db: &mut SqliteConnection, before: i64, most: i64) -> Result<u64> {
-    let old = "DELETE FROM sign_in_failures WHERE user_id IS NULL AND unaudited = 0 AND last_at < ?";
+pub(super) async fn remove_old(db: &mut Connection, before: i64, most: i64) -> Result<u64> {
+    let old = "DELETE FROM sign_in_failures WHERE user_id IS NULL AND unaudited = 0 AND last_at < $1";
     let old = sqlx::query(old).bind(before).execute(&mut *db).await?.rows_affected();
     let many = "DELETE FROM sign_in_failures WHERE name_hash IN
-        (SELECT name_hash FROM sign_in_failures WHERE user_id IS NULL AND name_hash <> ?
-         ORDER BY last_at DESC LIMIT -1 OFFSET ?)";
+        (SELECT name_hash FROM sign_in_failures WHERE user_id IS NULL AND name_hash <> $1
+         ORDER BY last_at DESC LIMIT 9223372036854775807 OFFSET $2)";
     let many = sqlx::query(many).bind(NOBODY.as_slice()).bind(most).execute(db).await?.rows_affected();
     Ok(old + many)
 }
 
-pub(super) async fn note_sign_in(db: &mut SqliteConnection, user_id: i64, at: i64) -> Result<()> {
-    sqlx::query("UPDATE users SET last_sign_in_at = ? WHERE id = ?")
+pub(super) async fn note_sign_in(db: &mut Connection, user_id: i64, at: i64) -> Result<()> {
+    sqlx::query("UPDATE users SET last_sign_in_at = $1 WHERE id = $2")
         .bind(at)
         .bind(user_id)
         .execute(db)
@@ -70,25 +69,22 @@ pub(super) async fn note_sign_in(db: &mut SqliteConnection, user_id: i64, at: i6
     Ok(())
 }
 
-pub(super) async fn identity(
-    db: &mut SqliteConnection,
-    issuer: &str,
-    subject: &str,
-) -> Result<Option<Identity>> {
-    let sql = "SELECT issuer, subject, user_id, created_at FROM identities WHERE issuer = ? AND subject = ?";
+pub(super) async fn identity(db: &mut Connection, issuer: &str, subject: &str) -> Result<Option<Identity>> {
+    let sql =
+        "SELECT issuer, subject, user_id, created_at FROM identities WHERE issuer = $1 AND subject = $2";
     let row = sqlx::query(sql).bind(issuer).bind(subject).fetch_optional(db).await?;
     row.as_ref().map(identity_from_row).transpose()
 }
 
-pub(super) async fn identities_of(db: &mut SqliteConnection, user_id: i64) -> Result<Vec<Identity>> {
-    let sql = "SELECT issuer, subject, user_id, created_at FROM identities WHERE user_id = ?
+pub(super) async fn identities_of(db: &mut Connection, user_id: i64) -> Result<Vec<Identity>> {
+    let sql = "SELECT issuer, subject, user_id, created_at FROM identities WHERE user_id = $1
                ORDER BY issuer, subject";
     let rows = sqlx::query(sql).bind(user_id).fetch_all(db).await?;
     rows.iter().map(identity_from_row).collect()
 }
 
-pub(super) async fn insert_identity(db: &mut SqliteConnection, identity: &Identity) -> Result<()> {
-    sqlx::query("INSERT INTO identities (issuer, subject, user_id, created_at) VALUES (?, ?, ?, ?)")
+pub(super) async fn insert_identity(db: &mut Connection, identity: &Identity) -> Result<()> {
+    sqlx::query("INSERT INTO identities (issuer, subject, user_id, created_at) VALUES ($1, $2, $3, $4)")
         .bind(&identity.issuer)
         .bind(&identity.subject)
         .bind(identity.user_id)
@@ -98,12 +94,12 @@ pub(super) async fn insert_identity(db: &mut SqliteConnection, identity: &Identi
     Ok(())
 }
 
-pub(super) async fn remove_identity(db: &mut SqliteConnection, issuer: &str, subject: &str) -> Result<bool> {
-    let sql = "DELETE FROM identities WHERE issuer = ? AND subject = ?";
+pub(super) async fn remove_identity(db: &mut Connection, issuer: &str, subject: &str) -> Result<bool> {
+    let sql = "DELETE FROM identities WHERE issuer = $1 AND subject = $2";
     Ok(sqlx::query(sql).bind(issuer).bind(subject).execute(db).await?.rows_affected() == 1)
 }
 
-fn identity_from_row(row: &SqliteRow) -> Result<Identity> {
+fn identity_from_row(row: &Row) -> Result<Identity> {
     Ok(Identity {
         issuer: row.try_get("issuer")?,
         subject: row.try_get("subject")?,
@@ -112,7 +108,7 @@ fn identity_from_row(row: &SqliteRow) -> Result<Identity> {
     })
 }
 
-fn from_row(row: &SqliteRow) -> Result<Failures> {
+fn from_row(row: &Row) -> Result<Failures> {
     let hash = row.try_get::<&[u8], _>("name_hash")?;
     Ok(Failures {
         name_hash: hash.try_into().map_err(|_| StoreError::Unreadable("failed sign-in"))?,
