@@ -39,7 +39,7 @@ use crate::context::Context;
 use crate::http::problem;
 use crate::oidc::Provider;
 use crate::web;
-pub(crate) use audit::MAX_TEXT as MAX_AUDIT_TEXT;
+pub(crate) use audit::{MAX_TEXT as MAX_AUDIT_TEXT, filter_of as audit_filter};
 pub use client::TrustedProxies;
 pub use creation::CreationLimit;
 pub(crate) use cursor::MAX_CURSOR;

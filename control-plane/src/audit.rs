@@ -1,5 +1,6 @@
 //! The audit: its key, its pages, its verification.
 
+mod chain;
 mod pages;
 mod view;
 
@@ -10,6 +11,7 @@ use crate::data_folder::{DataFolder, FolderError, read_private, write_private};
 use crate::domain::audit::{AuditKey, Break, Entry, Head, follow};
 use crate::random::{Random, RandomError};
 use crate::store::{Store, StoreError, Transaction};
+pub use chain::{Chain, check_chain};
 pub use pages::{Entries, export, list};
 pub use view::{EntryView, Format};
 

@@ -23,7 +23,8 @@ use crate::error::Error;
 use crate::schema;
 use crate::store::{TokenFilter, Transaction};
 use crate::tokens::TokenView;
-use advice::{Advice, Facts};
+use advice::Facts;
+pub(crate) use advice::{Advice, Who};
 use gate::{Asked, Credentials, Gate};
 pub use question::{MAX_METHOD, MAX_PATH, Question};
 
@@ -34,19 +35,19 @@ pub const MAX_TOKENS: usize = 20;
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Explanation {
     /// What proxies are to enforce: this is the decision of one that does. See `GET /fleet`.
-    epoch: String,
+    pub(crate) epoch: String,
     /// As in the plugin configuration, a decimal string.
-    revision: String,
+    pub(crate) revision: String,
     /// The time that was asked about; settings and tokens are those of now.
     #[schema(value_type = schema::Time)]
-    at: String,
+    pub(crate) at: String,
     /// The address as lists are compared with it: an IPv4-mapped one as IPv4.
     #[schema(value_type = schema::Ip)]
-    address: IpAddr,
+    pub(crate) address: IpAddr,
     /// For a token one; for a user each of the newest tokens, then a password, another token and no credentials at all.
-    cases: Vec<Case>,
+    pub(crate) cases: Vec<Case>,
     /// Whether the user has more tokens than were looked at; ask for one by its id.
-    more_tokens: bool,
+    pub(crate) more_tokens: bool,
 }
 
 /// One decision.
@@ -54,29 +55,29 @@ pub struct Explanation {
 #[schema(as = ExplainedCase)]
 pub struct Case {
     /// What the request would carry.
-    credentials: Kind,
+    pub(crate) credentials: Kind,
     /// The token, if it is one.
     #[schema(required)]
-    token: Option<TokenView>,
+    pub(crate) token: Option<TokenView>,
     /// Whether the request goes on to the service.
-    allowed: bool,
+    pub(crate) allowed: bool,
     /// The decision as the access log has it: `allow.token`, `refuse.ip_not_allowed`, …
-    decision: &'static str,
+    pub(crate) decision: &'static str,
     /// What the filter answers; null if it lets the request on.
     #[schema(required)]
-    status: Option<u16>,
+    pub(crate) status: Option<u16>,
     /// The reply's code; null if the filter lets the request on.
     #[schema(required)]
-    code: Option<&'static str>,
+    pub(crate) code: Option<&'static str>,
     #[serde(flatten)]
-    advice: Advice,
+    pub(crate) advice: Advice,
 }
 
 /// What a request carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ExplainedCredentials)]
-enum Kind {
+pub(crate) enum Kind {
     /// A token of this product's.
     Token,
     /// A user name and what is no token.

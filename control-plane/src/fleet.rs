@@ -18,57 +18,57 @@ use crate::store::{StoreError, Version};
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Fleet)]
 pub struct FleetView {
-    epoch: String,
+    pub(crate) epoch: String,
     /// As in the plugin configuration, a decimal string.
-    revision: String,
+    pub(crate) revision: String,
     /// Workers that are not silent.
-    workers: usize,
+    pub(crate) workers: usize,
     /// Those of them that enforce this epoch's newest revision.
-    up_to_date: usize,
-    silent: usize,
+    pub(crate) up_to_date: usize,
+    pub(crate) silent: usize,
     /// Most workers that are kept, the silent ones included.
-    max_workers: u32,
-    proxies: Vec<ProxyView>,
+    pub(crate) max_workers: u32,
+    pub(crate) proxies: Vec<ProxyView>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Proxy)]
-struct ProxyView {
-    node: String,
-    cluster: String,
-    instances: Vec<InstanceView>,
+pub(crate) struct ProxyView {
+    pub(crate) node: String,
+    pub(crate) cluster: String,
+    pub(crate) instances: Vec<InstanceView>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Instance)]
-struct InstanceView {
-    instance: String,
-    workers: Vec<WorkerView>,
+pub(crate) struct InstanceView {
+    pub(crate) instance: String,
+    pub(crate) workers: Vec<WorkerView>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Worker)]
-struct WorkerView {
-    worker: String,
-    module_version: String,
+pub(crate) struct WorkerView {
+    pub(crate) worker: String,
+    pub(crate) module_version: String,
     #[schema(required)]
-    epoch: Option<String>,
+    pub(crate) epoch: Option<String>,
     #[schema(required)]
-    revision: Option<String>,
+    pub(crate) revision: Option<String>,
     #[schema(required)]
-    tokens: Option<u64>,
-    up_to_date: bool,
+    pub(crate) tokens: Option<u64>,
+    pub(crate) up_to_date: bool,
     /// Within the same epoch.
     #[schema(required)]
-    revisions_behind: Option<u64>,
-    silent: bool,
+    pub(crate) revisions_behind: Option<u64>,
+    pub(crate) silent: bool,
     #[schema(value_type = schema::Time)]
-    first_seen_at: String,
+    pub(crate) first_seen_at: String,
     #[schema(value_type = schema::Time)]
-    last_report_at: String,
-    decisions: BTreeMap<String, u64>,
-    stale_revisions: u64,
-    dropped_uses: u64,
+    pub(crate) last_report_at: String,
+    pub(crate) decisions: BTreeMap<String, u64>,
+    pub(crate) stale_revisions: u64,
+    pub(crate) dropped_uses: u64,
 }
 
 /// Shows the fleet.

@@ -18,6 +18,7 @@ use crate::store::StoredSettings;
 use crate::suspension;
 pub use bound::Cut;
 pub(crate) use bound::shorten as shorten_in;
+pub(crate) use preview::Group;
 pub use preview::{Preview, preview};
 
 /// Shows the settings.

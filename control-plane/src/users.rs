@@ -96,34 +96,34 @@ fn given_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Role>
 #[schema(as = User)]
 pub struct UserView {
     #[serde(flatten)]
-    record: UserRecord,
-    has_password: bool,
+    pub(crate) record: UserRecord,
+    pub(crate) has_password: bool,
     #[schema(value_type = Option<schema::Time>, required)]
-    last_sign_in_at: Option<String>,
+    pub(crate) last_sign_in_at: Option<String>,
     /// Attempts that failed since.
-    failed_sign_ins: i64,
+    pub(crate) failed_sign_ins: i64,
     /// Since when tokens do not work because there was no sign-in for long.
     #[schema(value_type = Option<schema::Time>, required)]
-    suspended_at: Option<String>,
+    pub(crate) suspended_at: Option<String>,
 }
 
 /// A user as the audit shows it: what somebody made it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-struct UserRecord {
+pub(crate) struct UserRecord {
     #[schema(value_type = schema::UserName)]
-    name: String,
-    role: Role,
-    active: bool,
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) active: bool,
     #[schema(value_type = Option<schema::Text>, required)]
-    display_name: Option<String>,
+    pub(crate) display_name: Option<String>,
     #[schema(value_type = Option<schema::Text>, required)]
-    email: Option<String>,
+    pub(crate) email: Option<String>,
     #[schema(value_type = schema::GroupNames)]
-    groups: Groups,
+    pub(crate) groups: Groups,
     /// Whether tokens go on working without sign-ins (`suspend_after_days`).
-    exempt_from_suspension: bool,
+    pub(crate) exempt_from_suspension: bool,
     #[schema(value_type = schema::Time)]
-    created_at: String,
+    pub(crate) created_at: String,
 }
 
 impl From<&User> for UserView {

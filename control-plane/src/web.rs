@@ -6,6 +6,7 @@
 //! [`Problem`](crate::http::problem::Problem), as those of REST do; [`refusal`] makes a page of that. English texts are in
 //! `templates/`, and in [`words`] where code chooses between them.
 
+mod admin;
 mod assets;
 mod fields;
 mod form;
@@ -41,6 +42,7 @@ pub(crate) fn router() -> Router<Api> {
         .route("/tokens/{id}/rotate", get(one::show_rotate).post(one::rotate))
         .route("/tokens/{id}/delete", get(one::show_delete).post(one::delete))
         .route("/assets/{name}", get(assets::show))
+        .merge(admin::router())
 }
 
 /// Whether what is at `route` concerns no person: the log need not tell of each request for it.

@@ -38,3 +38,8 @@ fn signing_in_and_out() {
 fn my_api_tokens() {
     walk("tokens.mjs");
 }
+
+#[test]
+fn administration_and_overview() {
+    walk("admin.mjs");
+}

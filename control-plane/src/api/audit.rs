@@ -89,16 +89,24 @@ pub(super) async fn list_audit(
 }
 
 fn filter(query: &ListQuery) -> Result<AuditFilter, Problem> {
-    let (from, until) = (time("from", query.from.as_deref())?, time("until", query.until.as_deref())?);
+    let ListQuery { actor, target, action, from, until, .. } = query;
+    filter_of([actor, target, action, from, until].map(Clone::clone))
+}
+
+/// The filter of actor, target, action and the two times, in this order, as they are written in a query.
+pub(crate) fn filter_of(
+    [actor, target, action_, from, until]: [Option<String>; 5],
+) -> Result<AuditFilter, Problem> {
+    let (from, until) = (time("from", from.as_deref())?, time("until", until.as_deref())?);
     if let (Some(from), Some(until)) = (from, until)
         && until < from
     {
         return Err(Problem::invalid("until", "lies before from"));
     }
     Ok(AuditFilter {
-        actor: text("actor", query.actor.as_deref())?.map(str::to_owned),
-        target: text("target", query.target.as_deref())?.map(TargetFilter::parse),
-        action: query.action.as_deref().map(action).transpose()?,
+        actor: text("actor", actor.as_deref())?.map(str::to_owned),
+        target: text("target", target.as_deref())?.map(TargetFilter::parse),
+        action: action_.as_deref().map(action).transpose()?,
         from,
         until,
     })

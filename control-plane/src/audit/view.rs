@@ -18,19 +18,19 @@ pub struct EntryView {
     pub(crate) at: String,
     pub(crate) actor: String,
     #[schema(required)]
-    actor_token_id: Option<String>,
+    pub(crate) actor_token_id: Option<String>,
     #[schema(required)]
     pub(crate) ip: Option<String>,
     pub(crate) action: String,
     pub(crate) target: String,
     /// What was, of what was changed.
     #[schema(value_type = schema::Anything, required)]
-    before: Value,
+    pub(crate) before: Value,
     /// What is, of what was changed.
     #[schema(value_type = schema::Anything, required)]
-    after: Value,
+    pub(crate) after: Value,
     /// Its place in the chain.
-    mac: String,
+    pub(crate) mac: String,
 }
 
 impl From<&Entry> for EntryView {

@@ -20,28 +20,28 @@ const BEHIND: &str = "docs/troubleshooting.md#replies-without-a-code";
 /// Why it was decided so, and what changes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ExplainedRule)]
-pub(super) struct Advice {
+pub(crate) struct Advice {
     /// The first rule that applied.
-    rule: Rule,
+    pub(crate) rule: Rule,
     /// Why it applies to this request.
-    reason: String,
+    pub(crate) reason: String,
     /// Who can change that.
-    who: Who,
+    pub(crate) who: Who,
     /// How.
-    change: String,
+    pub(crate) change: String,
     /// The setting that is at work, if one is.
     #[schema(value_type = Option<String>, required)]
-    setting: Option<&'static str>,
+    pub(crate) setting: Option<&'static str>,
     /// Where more is written, in the documentation that comes with the product.
     #[schema(value_type = schema::Text)]
-    help: &'static str,
+    pub(crate) help: &'static str,
 }
 
 /// The rules, in the order in which the filter asks them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ExplainedRuleName)]
-pub(super) enum Rule {
+pub(crate) enum Rule {
     /// Something failed.
     Gate,
     /// The path is not protected.
@@ -78,7 +78,7 @@ pub(super) enum Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ExplainedWho)]
-pub(super) enum Who {
+pub(crate) enum Who {
     /// An admin, by the settings or the list of users.
     Admin,
     /// A token manager or an admin.

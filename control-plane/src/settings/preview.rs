@@ -34,77 +34,77 @@ pub struct Preview {
     pub version: i64,
     /// What differs, as it is.
     #[schema(value_type = schema::Anything)]
-    before: Value,
+    pub(crate) before: Value,
     /// What differs, as it would be.
     #[schema(value_type = schema::Anything)]
-    after: Value,
+    pub(crate) after: Value,
     /// Why the change would be refused as things are; empty when it would not be.
-    refusals: Vec<Refusal>,
+    pub(crate) refusals: Vec<Refusal>,
     /// What the reply to the change would warn of.
-    warnings: Vec<String>,
-    your_address: YourAddress,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) your_address: YourAddress,
     /// Whether passwords that go upstream would be refused.
-    passwords_cut_off: bool,
+    pub(crate) passwords_cut_off: bool,
     /// Whether passwords that are refused would go upstream.
-    passwords_let_through: bool,
-    scopes_removed: Vec<String>,
-    paths_protected: Vec<PathChange>,
-    paths_unprotected: Vec<PathChange>,
+    pub(crate) passwords_let_through: bool,
+    pub(crate) scopes_removed: Vec<String>,
+    pub(crate) paths_protected: Vec<PathChange>,
+    pub(crate) paths_unprotected: Vec<PathChange>,
     /// Active tokens that live longer than the bound allows, whether or not it is to be applied to them.
-    tokens_beyond_max_validity: u64,
+    pub(crate) tokens_beyond_max_validity: u64,
     /// Ended by the bound.
-    tokens_ended: Group,
+    pub(crate) tokens_ended: Group,
     /// Cut by the bound.
-    tokens_shortened: Group,
+    pub(crate) tokens_shortened: Group,
     /// Of owners who would not be let use them any longer.
-    tokens_cut_off: Group,
+    pub(crate) tokens_cut_off: Group,
     /// Of owners who have not signed in for long, within a minute after the change.
-    tokens_suspended: Group,
+    pub(crate) tokens_suspended: Group,
     /// Of owners who would be let use them again, or were suspended and would not be.
-    tokens_working_again: Group,
+    pub(crate) tokens_working_again: Group,
     /// Used last from an address that would be refused.
-    tokens_used_from_outside: Group,
+    pub(crate) tokens_used_from_outside: Group,
 }
 
 /// The caller's address, as the gate would judge it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-struct YourAddress {
+pub(crate) struct YourAddress {
     #[schema(value_type = Option<schema::Ip>, required)]
-    ip: Option<IpAddr>,
+    pub(crate) ip: Option<IpAddr>,
     /// The list that would refuse it; null if none would.
     #[schema(required)]
-    refused_by: Option<&'static str>,
+    pub(crate) refused_by: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = TokenGroup)]
-struct Group {
-    tokens: u64,
-    users: u64,
-    by_user: Vec<OfUser>,
-    first: Vec<TokenSummary>,
+pub(crate) struct Group {
+    pub(crate) tokens: u64,
+    pub(crate) users: u64,
+    pub(crate) by_user: Vec<OfUser>,
+    pub(crate) first: Vec<TokenSummary>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = TokensOfUser)]
-struct OfUser {
-    user: String,
-    tokens: u64,
+pub(crate) struct OfUser {
+    pub(crate) user: String,
+    pub(crate) tokens: u64,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
-struct TokenSummary {
-    id: String,
-    user: String,
-    description: String,
+pub(crate) struct TokenSummary {
+    pub(crate) id: String,
+    pub(crate) user: String,
+    pub(crate) description: String,
     #[schema(value_type = schema::Time)]
-    created_at: String,
+    pub(crate) created_at: String,
     #[schema(value_type = Option<schema::Time>, required)]
-    expires_at: Option<String>,
+    pub(crate) expires_at: Option<String>,
     #[schema(value_type = Option<schema::Time>, required)]
-    new_expires_at: Option<String>,
+    pub(crate) new_expires_at: Option<String>,
     /// Whether it is the one with which the preview was asked for.
-    yours: bool,
+    pub(crate) yours: bool,
 }
 
 impl From<Crowd<TokenSummary>> for Group {

@@ -41,6 +41,11 @@ impl Fields {
         Some(self.text(name)).filter(|text| !text.is_empty()).map(str::to_owned)
     }
 
+    /// All values of `name`, in order, as they are.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+
     /// Whether a box of this name is ticked.
     pub(crate) fn ticked(&self, name: &str) -> bool {
         !self.text(name).is_empty()
@@ -69,6 +74,7 @@ mod tests {
     fn names_may_come_several_times_and_empty_values_say_nothing() {
         let fields = Fields::read(b"user=fred&user=+&user=ann&description=+a%20b+&box=on").unwrap();
         assert_eq!(fields.text("user"), "fred");
+        assert_eq!(fields.all("user").collect::<Vec<_>>(), ["fred", " ", "ann"]);
         assert_eq!((fields.text("description"), fields.raw("description")), ("a b", " a b "));
         assert_eq!((fields.given("user"), fields.given("none")), (Some("fred".to_owned()), None));
         assert!(fields.ticked("box") && !fields.ticked("none"));

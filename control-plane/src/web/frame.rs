@@ -4,9 +4,11 @@ use askama::Template;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
+use super::admin;
 use super::assets::{ASSETS, Assets};
 use super::visitor::Visitor;
 use super::words;
+use crate::domain::authority;
 use crate::http::problem::Problem;
 
 /// What a page may load and do: its own files, and requests to this server. No inline script, no inline style.
@@ -83,7 +85,13 @@ impl Frame {
 
 /// Where `visitor` may go. What one may not do is not in the menu.
 fn places(visitor: &Visitor, here: &str) -> Vec<Place> {
-    let all = [("/tokens", "My API tokens", visitor.may_create())];
+    let who = visitor.caller.principal();
+    let all = [
+        ("/tokens", "My API tokens", visitor.may_create()),
+        (admin::OVERVIEW, "Overview", authority::acts_for_others(who).is_ok()),
+        (admin::ADMIN, "Administration", authority::administers(who).is_ok()),
+        (admin::EXPLAIN, "Why was I refused?", true),
+    ];
     let shown = all.into_iter().filter(|(_, _, may)| *may);
     shown.map(|(path, label, _)| Place { path, label, is_here: path == here }).collect()
 }

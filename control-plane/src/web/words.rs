@@ -1,8 +1,10 @@
 //! English texts between which code chooses. All others are in `templates/`.
 
 use crate::domain::token::State;
+use crate::domain::traffic::Span;
 use crate::domain::user::Role;
 use crate::domain::validity::Validity;
+use crate::explain::Kind;
 
 /// What somebody may do, in a word.
 pub(crate) fn role(role: Role) -> &'static str {
@@ -39,10 +41,62 @@ pub(crate) fn done(code: &str) -> Option<&'static str> {
         "deleted" => "The token is deleted. It opens nothing any more.",
         "disabled" => "The token is disabled. Requests with it are refused until it is enabled again.",
         "enabled" => "The token is enabled. It works again.",
+        "reset" => "The count of failed sign-ins is 0 again.",
+        "saved" => "Saved.",
+        "sessions-ended" => "The user is signed out everywhere.",
+        "settings-saved" => "The settings are saved. Proxies have them within a second.",
         "session-ended" => "Your session has ended. Sign in again to go on.",
+        "password-set" => "The new password holds. The user is signed out everywhere.",
+        "user-created" => "The user is created. Give a password, so that the user can sign in.",
         "signed-out" => "You are signed out.",
         _ => return None,
     })
+}
+
+/// What is counted, in words.
+pub(crate) fn span(span: Span) -> &'static str {
+    match span {
+        Span::LastHour => "Last hour",
+        Span::Last24Hours => "24 hours",
+        Span::Last7Days => "7 days",
+        Span::Last30Days => "30 days",
+        Span::Last90Days => "90 days",
+    }
+}
+
+/// What a request carries that is no token.
+pub(crate) fn credentials(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Token => "A token",
+        Kind::Password => "A user name and a password",
+        Kind::Other => "Another service’s Bearer token",
+        Kind::None => "No credentials at all",
+    }
+}
+
+/// What a decision of the filter means.
+pub(crate) fn decision(name: &str) -> &'static str {
+    match name {
+        "allow.token" => "A token opened the gate.",
+        "allow.password" => "A password went on to the service, which checks it.",
+        "allow.foreign" => "Credentials of another kind went on to the service.",
+        "allow.anonymous" => "A request without credentials went on to the service.",
+        "allow.unprotected" => "The path is not protected.",
+        "refuse.not_ready" => "A proxy had no configuration.",
+        "refuse.credentials_missing" => "There were no credentials.",
+        "refuse.authorization_malformed" => "The credentials were not written as they should be.",
+        "refuse.ip_not_allowed" => "The address is not on a list that it must be on.",
+        "refuse.credentials_unknown" => "A token that is not known, was deleted, or is another user’s.",
+        "refuse.password_refused" => "A password, where only tokens are accepted.",
+        "refuse.scheme_refused" => "Credentials of another kind, where only tokens are accepted.",
+        "refuse.token_disabled" => "The token is disabled.",
+        "refuse.user_inactive" => "The token’s owner is deactivated or suspended.",
+        "refuse.use_not_allowed" => "The settings do not let the owner use tokens.",
+        "refuse.token_expired" => "The token has expired.",
+        "refuse.scope_exceeded" => "The token’s scope does not allow the request.",
+        "refuse.internal_error" => "The proxy failed the gate.",
+        _ => "A reason of another version’s filter.",
+    }
 }
 
 /// What to call a refusal, by its status.

@@ -21,6 +21,7 @@ mod oidc;
 mod openapi;
 mod overview;
 mod pages;
+mod pages_admin;
 mod people;
 #[allow(dead_code, reason = "each of the binaries that share it uses a part")]
 #[path = "../support/postgres.rs"]
