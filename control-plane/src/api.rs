@@ -22,6 +22,7 @@ mod overview;
 mod session;
 mod settings;
 mod snapshot;
+mod sources;
 mod tokens;
 mod users;
 mod whoami;
@@ -49,6 +50,8 @@ pub(crate) use extract::MAX_TAGS;
 pub(crate) use import::MAX_FILE;
 pub(crate) use oidc::MAX_TEXT as MAX_OIDC_TEXT;
 pub use openapi::document;
+pub(crate) use sources::MAX_DOCUMENT;
+pub use sources::Pushes;
 
 /// Where the first version of the contract is.
 const V1: &str = "/api/v1";
@@ -68,6 +71,8 @@ pub struct Api {
     pub gate_url: Option<Arc<str>>,
     /// How much one person may create.
     pub creations: Arc<CreationLimit>,
+    /// Of which sources a push is under way.
+    pub pushes: Arc<Pushes>,
 }
 
 /// Below `/api/v1`. Handlers of one path stand together.
@@ -94,6 +99,12 @@ fn v1() -> Described {
         .add(routes!(fleet::show_fleet))
         .add(routes!(overview::show_overview))
         .add(routes!(explain::explain))
+        .add(routes!(sources::list_sources, sources::create_source))
+        .add(routes!(sources::show_source, sources::update_source, sources::delete_source))
+        .add(routes!(sources::tokens::create_push_token))
+        .add(routes!(sources::tokens::rotate_push_token))
+        .add(routes!(sources::tokens::revoke_push_token))
+        .add(source_snapshots())
         .add(routes!(whoami::whoami))
         .add(routes!(snapshot::show_snapshot))
         .add(routes!(openapi::show_openapi))
@@ -129,6 +140,13 @@ pub fn router(api: Api) -> Router {
 fn import_users() -> UtoipaMethodRouter<Api> {
     use utoipa_axum::router::UtoipaMethodRouterExt as _;
     routes!(import::import_users).layer(DefaultBodyLimit::max(import::FILE.bytes))
+}
+
+/// What is in force of a source. A push may be longer than other bodies.
+fn source_snapshots() -> UtoipaMethodRouter<Api> {
+    use utoipa_axum::router::UtoipaMethodRouterExt as _;
+    let routes = routes!(sources::snapshot::show_source_snapshot, sources::snapshot::push_snapshot);
+    routes.layer(DefaultBodyLimit::max(sources::snapshot::DOCUMENT.bytes))
 }
 
 /// Tells the client which revision is live; nothing while a change waits for delivery.

@@ -226,6 +226,7 @@ impl Server {
             oidc: config.oidc,
             gate_url: config.gate_url.map(Arc::from),
             creations: Arc::new(CreationLimit::per_minute(config.creations_per_minute)),
+            pushes: Arc::default(),
         };
         Ok(Self { api, delivery, lock })
     }

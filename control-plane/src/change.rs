@@ -11,9 +11,11 @@ use crate::callers::{self, Caller};
 use crate::context::Context;
 use crate::domain::audit::{self, Action, Draft, Head};
 use crate::domain::settings::Settings;
+use crate::domain::source;
 use crate::domain::user::system_actor;
 use crate::epoch;
-use crate::error::Error;
+use crate::error::{Error, Unauthenticated};
+use crate::sources::{self, PushCaller};
 use crate::store::{StoreError, StoredSettings, Transaction, Version};
 
 /// How long an answer waits for the change to be delivered. The change is durable by then; delivery goes on trying.
@@ -80,6 +82,25 @@ impl<'a> Change<'a> {
         ))
     }
 
+    /// Begins a change by a source, whose push token is looked up again in the change's own transaction.
+    ///
+    /// # Errors
+    /// The push token no longer holds.
+    pub async fn by_source(context: &'a Context, caller: &PushCaller) -> Result<(Self, PushCaller), Error> {
+        let mut tx = context.store.write().await?;
+        let settings = tx.settings().await?;
+        let now = context.clock.now();
+        let again = sources::verify(tx.as_mut(), &caller.token.digest, caller.address, now).await?;
+        let caller = again.ok_or(Unauthenticated::Unknown)?;
+        let actor = Actor {
+            name: source::actor(&caller.source.name),
+            token_id: Some(caller.token.id.clone()),
+            ip: caller.address.map(|ip| ip.to_canonical().to_string()),
+        };
+        let (entries, head) = (Vec::new(), None);
+        Ok((Self { context, tx, settings, now, actor, entries, head, filter_sees_it: false }, caller))
+    }
+
     /// Begins a change by a system actor, see [`crate::domain::user::system_actor`].
     ///
     /// # Errors
@@ -109,6 +130,11 @@ impl<'a> Change<'a> {
     /// Who makes the change.
     pub fn actor(&self) -> &str {
         &self.actor.name
+    }
+
+    /// Where the change comes from, if that is known.
+    pub fn ip(&self) -> Option<&str> {
+        self.actor.ip.as_deref()
     }
 
     /// The time of the change in Unix seconds.
@@ -208,14 +234,14 @@ impl<'a> Change<'a> {
         // Appended under another key, entries would break the chain for good.
         let end = crate::audit::end(self.tx.as_mut(), &self.context.audit_key).await?;
         let mut head = end.map_err(|found| Error::Internal(format!("the audit cannot go on: {found}")))?;
-        let drafts = std::mem::take(&mut self.entries);
-        for draft in drafts {
+        let mut entries = Vec::with_capacity(self.entries.len());
+        for draft in std::mem::take(&mut self.entries) {
             let entry = audit::chain(&self.context.audit_key, head, draft);
-            self.tx.append_audit(&entry).await?;
             head = Head { seq: entry.seq, mac: entry.mac };
             self.head = Some(head);
+            entries.push(entry);
         }
-        Ok(())
+        Ok(self.tx.append_audits(&entries).await?)
     }
 }
 

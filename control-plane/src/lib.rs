@@ -4,7 +4,7 @@
 //! Dependencies point one way: [`cli`] → [`app`] → [`api`], [`dataplane`] and [`delivery`] → use cases ([`tokens`],
 //! [`users`], [`suspension`], [`notices`], [`sign_in`], [`oidc`], [`settings`], [`audit`], [`idempotency`], [`usage`], [`fleet`],
 //! [`explain`], [`overview`], [`first_start`],
-//! [`way_back`], [`epoch`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
+//! [`way_back`], [`epoch`], [`sources`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
 //! filter's core.
 
 pub mod api;
@@ -43,6 +43,7 @@ pub mod settings;
 pub mod sign_in;
 pub mod signal;
 pub mod snapshot;
+pub mod sources;
 pub mod store;
 pub mod suspension;
 pub mod tls;

@@ -17,6 +17,7 @@ use crate::domain::groups;
 use crate::domain::listing::{Preset, SortBy, TimeField};
 use crate::domain::notices::STAGES;
 use crate::domain::settings::{APPLY_BOUND, MAX_TOKENS_PER_USER, Settings, SettingsPatch};
+use crate::domain::source;
 use crate::domain::suspension::{MAX_DAYS, MIN_DAYS};
 use crate::domain::text::MAX_TEXT;
 use crate::domain::traffic::Span;
@@ -104,6 +105,40 @@ kinds! {
     TokenId => json!({
         "type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": "^[A-Za-z0-9._-]+$",
         "examples": ["01JD0ZQ8M2E5C9X7V3T1R6P4WY"], "description": "Public; sorts by the time of creation",
+    });
+    /// The name of a source.
+    SourceName => json!({
+        "type": "string", "minLength": 1, "maxLength": source::MAX_NAME, "pattern": "^[a-z0-9][a-z0-9_-]*$", "examples": ["team-a"],
+    });
+    /// Whom entries may name.
+    SourceUsers => json!({
+        "type": "array", "maxItems": source::MAX_USERS, "items": {"$ref": "#/components/schemas/UserName"}, "examples": [["ci-deploy"]],
+    });
+    /// What the names begin with that entries may name.
+    UserPrefix => json!({
+        "type": "string", "minLength": source::MIN_PREFIX, "maxLength": MAX_USER_NAME - 1, "examples": ["ci-a-"],
+        "pattern": "^[^\\s\\u0000-\\u001f\\u007f-\\u009f:][^\\u0000-\\u001f\\u007f-\\u009f:]*$",
+        "description": "As a user name begins; compared exactly",
+    });
+    /// How many entries a source may have.
+    SourceEntries => json!({"type": "integer", "minimum": 1, "maximum": source::MAX_ENTRIES});
+    /// An entry's own id.
+    EntryId => json!({
+        "type": "string", "minLength": 1, "maxLength": source::MAX_ENTRY_ID, "pattern": "^[A-Za-z0-9._-]+$", "examples": ["deploy"],
+    });
+    /// A digest.
+    Sha256 => json!({"type": "string", "minLength": 64, "maxLength": 64, "pattern": "^[0-9a-f]{64}$"});
+    /// What proxies answer, whatever else holds.
+    StatedRefusalCode => json!({"type": "string", "enum": ["token_disabled", "user_inactive", "use_not_allowed"]});
+    /// What has to be said for a push to be done.
+    PushNeeds => json!({"type": "array", "items": {"enum": ["allow_empty", "allow_removals"]}});
+    /// What is pushed.
+    SourceDocument => source_document();
+    /// What is pushed, as YAML.
+    SourceYaml => json!({
+        "type": "string", "maxLength": crate::api::MAX_DOCUMENT,
+        "examples": ["entries:\n  - id: deploy\n    sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n    user: ci-a-deploy\n"],
+        "description": "The same as YAML 1.2, one document without anchors and aliases",
     });
     /// The name of a scope.
     ScopeName => json!({
@@ -252,6 +287,32 @@ kinds! {
             }},
         },
     });
+}
+
+fn source_document() -> Value {
+    let named = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    let or_null = |name: &str| json!({"anyOf": [named(name), {"type": "null"}]});
+    let end = json!({
+        "anyOf": [named("Time"), {"const": "never"}, {"type": "null"}],
+        "description": "Within `max_validity` from when the digest was pushed first; without it the longest that is allowed, at \
+                        most a year, and for a digest that is in force its end",
+    });
+    let entry = json!({
+        "type": "object", "required": ["id", "sha256", "user"], "additionalProperties": false,
+        "description": "`name` may stand for `id`",
+        "properties": {
+            "id": named("EntryId"), "sha256": named("Sha256"), "user": named("UserName"), "description": or_null("Text"),
+            "expires_at": end, "scope": or_null("ScopeName"), "allowed_ips": named("TokenIps"),
+            "disabled": {"type": "boolean", "default": false},
+        },
+    });
+    json!({
+        "type": "object", "required": ["entries"], "additionalProperties": false,
+        "properties": {
+            "version": {"const": 1}, "source": named("SourceName"),
+            "entries": {"type": "array", "maxItems": source::MAX_ENTRIES, "items": entry},
+        },
+    })
 }
 
 fn group_names() -> Value {

@@ -19,6 +19,7 @@ use crate::domain::token::Token;
 use crate::error::Error;
 use crate::store::unrevoked::Unrevoked;
 use crate::store::{StoreError, Transaction, Version};
+pub(crate) use published::stated_refusal;
 use published::{is_published, publishes_alike, rest_of, wire_token};
 
 /// How long after its expiry a token stays known, in seconds: its user then reads `token_expired` rather than
@@ -89,6 +90,9 @@ impl Snapshot {
         if !publishes_alike(&self.settings, &settings) {
             return Self::build(tx, report, now).await;
         }
+        let Some(removed) = tx.entries_gone_since(self.version.revision).await? else {
+            return Self::build(tx, report, now).await;
+        };
         let without = without(now).max(self.without);
         let changed = tx.tokens_changed_since(self.version.revision, MOST_CHANGED + 1).await?;
         if i64::try_from(changed.len()).is_ok_and(|changed| changed > MOST_CHANGED) {
@@ -103,7 +107,7 @@ impl Snapshot {
                 let has_ended = token.expires_at.is_some_and(|end| end <= without);
                 token.revoked_at.is_none() && !has_ended && is_published(token, &settings, now)
             });
-            let gone: Vec<_> = gone.iter().map(|token| token.digest).chain(ended).collect();
+            let gone: Vec<_> = gone.iter().map(|token| token.digest).chain(ended).chain(removed).collect();
             let tokens = put(&self.tokens, &gone, &staying, &settings, now)?;
             Ok(Self { version, settings, rest, tokens, without })
         })

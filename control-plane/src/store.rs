@@ -10,6 +10,7 @@ pub mod place;
 pub mod postgres;
 mod rows;
 pub mod schema;
+pub mod sources;
 pub mod sqlite;
 pub mod suspensions;
 pub mod unrevoked;
@@ -32,6 +33,7 @@ use crate::domain::user::{Identity, Role, User, UserFilter};
 use crate::idempotency::{Key, Known};
 pub use counts::{Decided, LastReport, TokenCounts};
 pub use filter::{Position, SortKey, TokenFilter, TokenPage};
+pub use sources::SourceTables;
 use suspensions::Suspensions;
 
 /// The database failed, or holds what this program did not write. The cause is for the log, not for clients.
@@ -147,7 +149,7 @@ pub trait Store: Send + Sync {
 
 /// One transaction. After an error, it is good for nothing but being dropped.
 #[async_trait]
-pub trait Transaction: Suspensions + Send {
+pub trait Transaction: SourceTables + Suspensions + Send {
     /// Epoch and revision; `None` in a new database.
     async fn version(&mut self) -> Result<Option<Version>, StoreError>;
     /// Writes the first epoch, at revision 0, and the first settings, at version 1.
@@ -237,7 +239,7 @@ pub trait Transaction: Suspensions + Send {
     /// A part of a list.
     async fn tokens(&mut self, filter: &TokenFilter) -> Result<TokenPage, StoreError>;
     /// Tokens that are not revoked and not past their expiry at `expired_after`, in the order of their digests: those after
-    /// `after` (all without it), at most `limit`; without their last uses, which no snapshot holds.
+    /// `after` (all without it), at most `limit`; without their last uses, which no snapshot holds. What sources have pushed is among them.
     async fn unrevoked_tokens(
         &mut self,
         expired_after: i64,
@@ -247,9 +249,11 @@ pub trait Transaction: Suspensions + Send {
     /// How many of these there are in all.
     async fn count_unrevoked_tokens(&mut self, expired_after: i64) -> Result<u64, StoreError>;
     /// Tokens of which something that proxies see has changed after `revision`, revoked ones as well, in no order, at most
-    /// `limit`; without their last uses.
+    /// `limit`; without their last uses. What sources have pushed is among them, but for what went:
+    /// [`SourceTables::entries_gone_since`].
     async fn tokens_changed_since(&mut self, revision: u64, limit: i64) -> Result<Vec<Token>, StoreError>;
-    /// The digests of all tokens that end after `after` and at `upto` or before, revoked ones as well.
+    /// The digests of all tokens that end after `after` and at `upto` or before, revoked ones as well, and of entries of
+    /// sources.
     async fn tokens_expired_between(&mut self, after: i64, upto: i64) -> Result<Vec<Digest>, StoreError>;
     /// All tokens of one owner that are not revoked, ordered by id.
     async fn unrevoked_tokens_of(&mut self, owner_id: i64) -> Result<Vec<Token>, StoreError>;
@@ -257,22 +261,22 @@ pub trait Transaction: Suspensions + Send {
     async fn unrevoked_tokens_of_chain(&mut self, chain: &str) -> Result<Vec<Token>, StoreError>;
     /// How many tokens of one owner are active at `now`; a disabled one is not.
     async fn active_tokens_of(&mut self, owner_id: i64, now: i64) -> Result<i64, StoreError>;
-    /// Names of the scopes of tokens that are active or disabled at `now`.
+    /// Names of the scopes of tokens, and of entries of sources, that are active or disabled at `now`.
     async fn scopes_in_use(&mut self, now: i64) -> Result<Vec<String>, StoreError>;
-    /// What the secrets of tokens that are active or disabled at `now` start with.
+    /// What the secrets of tokens that are active or disabled at `now`, and of push tokens, start with.
     async fn prefixes_in_use(&mut self, now: i64) -> Result<Vec<String>, StoreError>;
     /// Adds a token (`token.last_used` is ignored).
     async fn insert_token(&mut self, token: &Token) -> Result<(), StoreError>;
     /// Writes what may change of a token that is not revoked: description, expiry, scope, addresses, whether it may manage
     /// and is disabled, chain and successor.
     async fn update_token(&mut self, token: &Token) -> Result<(), StoreError>;
-    /// Marks a token as revoked; `false` when there is none that is not.
+    /// Marks a token as revoked, or removes the entry of a source; `false` when there is none that is not.
     async fn revoke_token(&mut self, id: &str, at: i64, by: &str) -> Result<bool, StoreError>;
-    /// How many tokens that are active or disabled at `now` have this scope.
+    /// How many tokens, and entries of sources, that are active or disabled at `now` have this scope.
     async fn active_tokens_of_scope(&mut self, scope: &str, now: i64) -> Result<u64, StoreError>;
-    /// How many tokens that are active or disabled at `now` have secrets that start with this.
+    /// How many tokens that are active or disabled at `now`, and push tokens, have secrets that start with this.
     async fn active_tokens_of_prefix(&mut self, prefix: &str, now: i64) -> Result<u64, StoreError>;
-    /// Lets a token that is not revoked end at `expires_at`; `false` when there is none, or it ends no later already.
+    /// Lets a token that is not revoked, or the entry of a source, end at `expires_at`; `false` when there is none, or it ends no later already.
     async fn shorten_token(&mut self, id: &str, expires_at: i64) -> Result<bool, StoreError>;
 
     /// How many tokens are in use and end within 1, 7 and 30 days after `now`, those that end sooner included.
@@ -280,8 +284,8 @@ pub trait Transaction: Suspensions + Send {
     /// How many tokens and users there are at `now`.
     async fn census(&mut self, now: i64) -> Result<Census, StoreError>;
 
-    /// Writes the uses of tokens that there are, each only if it is later than the one that is known, and tells how many
-    /// of the tokens there are.
+    /// Writes the uses of tokens that there are, and of entries of sources, each only if it is later than the one that is
+    /// known, and tells how many of them there are.
     async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<u64, StoreError>;
     /// What a worker said in its last report; `None` if it is not known.
     async fn last_report(&mut self, key: &WorkerKey) -> Result<Option<LastReport>, StoreError>;
@@ -329,6 +333,8 @@ pub trait Transaction: Suspensions + Send {
     async fn audit_head(&mut self) -> Result<Head, StoreError>;
     /// Adds an entry.
     async fn append_audit(&mut self, entry: &Entry) -> Result<(), StoreError>;
+    /// Adds entries, many with one statement.
+    async fn append_audits(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
     /// Entries after `after`, oldest first, at most `limit`.
     async fn audit_after(&mut self, after: i64, limit: i64) -> Result<Vec<Entry>, StoreError>;
     /// Entries before `before` (all without it), newest first, at most `limit`.

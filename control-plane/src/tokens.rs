@@ -21,8 +21,8 @@ pub(crate) use revocation::revoke_in;
 pub use revocation::{revoke, revoke_all};
 pub use rotation::{Rotation, rotate};
 pub use update::update;
-pub(crate) use view::TokenRecord;
 pub use view::TokenView;
+pub(crate) use view::{LastUseView, TokenRecord};
 
 /// Shows one token.
 ///

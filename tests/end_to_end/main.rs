@@ -1,5 +1,6 @@
 //! What users were promised, held by the real module in the real Envoy and the real control plane.
 
+mod ci;
 mod configurations;
 mod control_plane;
 mod differential;

@@ -16,8 +16,15 @@ use crate::domain::rate::Rate;
 use crate::http::problem::Problem;
 use crate::idempotency::Key;
 
-/// Routes whose POST makes a token or a user.
-const CREATING: [&str; 3] = ["/api/v1/tokens", "/api/v1/tokens/{id}/rotate", "/api/v1/users"];
+/// Routes whose POST makes a token or a user, or what pushes tokens.
+const CREATING: [&str; 6] = [
+    "/api/v1/tokens",
+    "/api/v1/tokens/{id}/rotate",
+    "/api/v1/users",
+    "/api/v1/sources",
+    "/api/v1/sources/{name}/push-tokens",
+    "/api/v1/sources/{name}/push-tokens/{id}/rotate",
+];
 
 /// How many tokens and users one person may create in a minute, with all credentials together.
 #[derive(Debug, Default)]

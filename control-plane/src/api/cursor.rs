@@ -13,7 +13,11 @@ const MAX_LIMIT: usize = 200;
 pub(crate) const MAX_CURSOR: usize = 4096;
 
 pub(crate) fn encode<T: Serialize>(page: Page<T>) -> Page<T> {
-    Page { next_cursor: page.next_cursor.map(|key| URL_SAFE_NO_PAD.encode(key)), ..page }
+    Page { next_cursor: page.next_cursor.as_deref().map(encode_key), ..page }
+}
+
+pub(super) fn encode_key(key: &str) -> String {
+    URL_SAFE_NO_PAD.encode(key)
 }
 
 pub(crate) fn decode(cursor: Option<String>) -> Result<Option<String>, Problem> {

@@ -71,12 +71,12 @@ pub(crate) fn source(parts: &Parts, api: &Api) -> Option<IpAddr> {
 }
 
 /// No page elsewhere can send that, so it counts before a cookie, which browsers send by themselves.
-fn has_authorization(headers: &HeaderMap) -> bool {
+pub(super) fn has_authorization(headers: &HeaderMap) -> bool {
     headers.contains_key(header::AUTHORIZATION)
 }
 
 /// User name, if any, and secret, by the filter's own grammar.
-fn credentials(headers: &HeaderMap) -> Result<(Option<String>, Vec<u8>), Unauthenticated> {
+pub(super) fn credentials(headers: &HeaderMap) -> Result<(Option<String>, Vec<u8>), Unauthenticated> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(Unauthenticated::Missing)?;
     if values.next().is_some() {
@@ -153,6 +153,19 @@ fn refuse_nul(encoded: &str) -> Result<(), Problem> {
     Err(Error::invalid(field, "must not hold a NUL character").into())
 }
 
+/// The two parameters of a path.
+pub(super) struct Names(pub(super) String, pub(super) String);
+
+impl FromRequestParts<Api> for Names {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        refuse_nul(parts.uri.path())?;
+        let path = Path::<(String, String)>::from_request_parts(parts, api).await;
+        path.map(|Path((one, other))| Self(one, other)).map_err(|_| not_utf8())
+    }
+}
+
 /// The one parameter of a path.
 pub(crate) struct Name(pub(crate) String);
 
@@ -162,10 +175,12 @@ impl FromRequestParts<Api> for Name {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         refuse_nul(parts.uri.path())?;
         let path = Path::<String>::from_request_parts(parts, api).await;
-        let bad =
-            |_| Problem::new(StatusCode::BAD_REQUEST, "invalid", "the path holds escapes that are no UTF-8");
-        path.map(|Path(name)| Self(name)).map_err(bad)
+        path.map(|Path(name)| Self(name)).map_err(|_| not_utf8())
     }
+}
+
+fn not_utf8() -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid", "the path holds escapes that are no UTF-8")
 }
 
 #[cfg(test)]

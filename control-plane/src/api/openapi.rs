@@ -23,8 +23,9 @@ use crate::schema;
 pub(super) use problems::{ADMIN, MANAGE, OF_OTHERS};
 
 /// Groups of calls.
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("tokens", "Tokens: one's own, and for token managers and admins those of others"),
+    ("sources", "Entries that CI pushes, a whole list at a time"),
     ("users", "People and their roles, for admins"),
     ("sessions", "Signing in with a browser, and out"),
     ("settings", "What admins decide for everyone"),

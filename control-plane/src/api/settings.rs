@@ -88,13 +88,13 @@ pub(super) async fn preview_settings(
     Ok((etag(preview.version), axum::Json(preview)).into_response())
 }
 
-fn etag(version: i64) -> [(header::HeaderName, String); 1] {
+pub(super) fn etag(version: i64) -> [(header::HeaderName, String); 1] {
     [(header::ETAG, format!("\"{version}\""))]
 }
 
 /// The versions that `If-Match` names, one of which must hold (RFC 9110 §13.1.1); `None` when any may. A tag that this
 /// server never gave, and a weak one, is none of them.
-fn expected_versions(headers: &HeaderMap) -> Result<Option<Vec<i64>>, Error> {
+pub(super) fn expected_versions(headers: &HeaderMap) -> Result<Option<Vec<i64>>, Error> {
     let mut versions = Vec::new();
     let lines = headers.get_all(header::IF_MATCH);
     extract::check_tags("If-Match", &lines)?;

@@ -63,18 +63,21 @@ pub async fn execute(args: LoginArgs) -> anyhow::Result<()> {
         contexts.current = Some(context.clone());
         Ok(())
     })?;
-    let (user, role, token) = (plain(&who["user"]), plain(&who["role"]), &who["token"]);
+    let (caller, token) = match who["source"].as_str() {
+        Some(source) => (format!("the source {source}"), &who["push_token"]),
+        None => (format!("{} ({})", plain(&who["user"]), plain(&who["role"])), &who["token"]),
+    };
     let end = match token["expires_at"].as_str() {
         Some(end) => format!("ends at {end}"),
         None => "never ends".to_owned(),
     };
-    let power = if token["control_plane"] == true {
+    let power = if token["control_plane"] == true || !who["source"].is_null() {
         ""
     } else {
         "; it only reads: it was made without control_plane"
     };
     let told = format!(
-        "{server} knows you as {user} ({role}). The token …{} {end}{power}. Kept as context {} in {}.",
+        "{server} knows you as {caller}. The token …{} {end}{power}. Kept as context {} in {}.",
         plain(&token["hint"]),
         context.as_str(),
         file.display()

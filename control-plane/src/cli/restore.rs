@@ -134,6 +134,7 @@ fn text_of(ended: &Ended) -> String {
         let _ = writeln!(text, "  {count:>7} {what}");
     }
     let _ = writeln!(text, "  {:>7} sign-ins ended, all of them", ended.sessions_ended);
+    let _ = writeln!(text, "  {:>7} push tokens of sources ended, all of them", ended.push_tokens_ended);
     if !ended.admins_kept.is_empty() {
         let names = ended.admins_kept.join(", ");
         let _ = writeln!(

@@ -1,6 +1,7 @@
 //! `gatepass snapshot`: between the forms of a plugin configuration, and what a server has proxies enforce.
 
 mod diff;
+mod push;
 mod report;
 mod show;
 
@@ -30,6 +31,8 @@ pub enum SnapshotCommand {
     Show(show::ShowArgs),
     /// Tell what differs between two configurations, or between what a server has proxies enforce and a file
     Diff(diff::DiffArgs),
+    /// Ask a server to make the entries of a file what is in force of a source, once the difference was shown
+    Push(push::PushArgs),
 }
 
 /// What `gatepass snapshot encode` takes.
@@ -77,6 +80,7 @@ pub async fn execute(command: SnapshotCommand) -> anyhow::Result<()> {
         SnapshotCommand::Inspect(args) => spawn_blocking(move || inspect(&args)).await?,
         SnapshotCommand::Show(args) => show::execute(args).await,
         SnapshotCommand::Diff(args) => diff::execute(args).await,
+        SnapshotCommand::Push(args) => push::execute(args).await,
     }
 }
 

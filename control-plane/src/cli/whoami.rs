@@ -30,6 +30,19 @@ pub async fn execute(args: WhoamiArgs) -> anyhow::Result<()> {
         return Ok(output::print(&answer.text()?)?);
     }
     let who = answer.json()?;
+    if let Some(source) = who["source"].as_str() {
+        let token = &who["push_token"];
+        let text = fields([
+            ("server", client.address().to_string()),
+            ("source", source.to_owned()),
+            ("address", plain(&who["ip"])),
+            ("push token", plain(&token["id"])),
+            ("description", plain(&token["description"])),
+            ("hint", plain(&token["hint"])),
+            ("expires", super::token::show::expiry(token)),
+        ]);
+        return Ok(output::print(&text)?);
+    }
     let token = &who["token"];
     let text = fields([
         ("server", client.address().to_string()),

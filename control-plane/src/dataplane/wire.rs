@@ -4,13 +4,12 @@ use std::net::IpAddr;
 
 use gatepass::config::wire::UniqueMap;
 use gatepass::names::check_token_id;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer};
 
 use super::check;
 use crate::domain::fleet::{Enforced, Worker, WorkerKey};
 use crate::domain::malformed::Malformed;
+use crate::domain::object::Object;
 use crate::domain::usage::{LastUse, MAX_USES, Report, TokenUse};
 
 /// The only `version` that is known.
@@ -148,27 +147,4 @@ fn one_use(entry: Use) -> Result<TokenUse, Malformed> {
 /// Reads a value that, where its field is given at all, is not `null`.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
-}
-
-/// A `T` that is written as an object, and not, as serde's derive also takes it, as a list of its values.
-struct Object<T>(T);
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OfFields<T>(std::marker::PhantomData<T>);
-
-        impl<'de, T: DeserializeOwned> Visitor<'de> for OfFields<T> {
-            type Value = T;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<T, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(access))
-            }
-        }
-
-        deserializer.deserialize_map(OfFields(std::marker::PhantomData)).map(Self)
-    }
 }

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::authority::may_use;
 use super::settings::Settings;
 use super::token::{State, Token};
+use super::user::Role;
 
 /// A change of settings at a time.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +50,8 @@ impl Judge<'_> {
             return Effect::default();
         }
         let cut_to = self.cut_to(token);
-        let may = |settings| token.disabled.is_none() && may_use(token.owner_role, settings);
+        let is_barred = token.is_entry() && token.owner_role != Role::User;
+        let may = |settings| token.disabled.is_none() && !is_barred && may_use(token.owner_role, settings);
         let before = token.owner_active && may(self.old);
         let returns = token.owner_active || self.resumed.contains(&token.owner_id);
         let suspended = self.suspended.contains(&token.owner_id);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::address::IpList;
+use super::source;
 use super::usage::LastUse;
 use super::user::Role;
 
@@ -114,6 +115,11 @@ impl Token {
     /// Whether `now`, in Unix seconds, is at or past the expiry.
     pub fn is_expired(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|end| has_expired(now, end))
+    }
+
+    /// Whether a source has pushed it, and nobody made it here.
+    pub fn is_entry(&self) -> bool {
+        source::is_entry(&self.id)
     }
 
     /// Whether the owner disabled it, and may therefore enable it.

@@ -19,6 +19,7 @@ use crate::domain::user::{Role, User, UserFilter, name_key};
 use crate::error::Error;
 use crate::settings;
 use crate::snapshot::{self, Snapshot};
+use crate::sources;
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::copy;
 use crate::store::unrevoked::Unrevoked;
@@ -77,6 +78,8 @@ pub struct Ended {
     pub admins_kept: Vec<String>,
     /// Sign-ins that the backup holds: all of them.
     pub sessions_ended: u64,
+    /// Push tokens of sources that the backup holds: all of them.
+    pub push_tokens_ended: u64,
     /// Settings that were changed since. They are those of the backup.
     pub settings_changed: Vec<String>,
 }
@@ -161,13 +164,17 @@ async fn users(tx: &mut dyn Transaction) -> Result<Vec<User>, StoreError> {
     }
 }
 
-/// Ends every sign-in: which of them were ended since, nothing tells, and people can sign in again.
+/// Ends every sign-in and every push token: which of them were ended since, nothing tells, people can sign in again, and
+/// admins make push tokens again.
 ///
 /// # Errors
 /// The database failed.
 pub async fn end_sessions(change: &mut Change<'_>, ended: &mut Ended) -> Result<(), Error> {
     for user in users(change.tx.as_mut()).await? {
         ended.sessions_ended += change.tx.remove_sessions_of(user.id, None).await?;
+    }
+    for source in change.tx.sources().await? {
+        ended.push_tokens_ended += sources::revoke_all_in(change, &source).await?;
     }
     Ok(())
 }

@@ -16,6 +16,8 @@ use crate::tokens::{self, TokenRecord};
 
 /// How many tokens are looked at at a time.
 const PAGE: usize = 500;
+/// The same, of what sources have pushed.
+const ENTRIES: u32 = 500;
 
 /// What the bound did to tokens that there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -63,34 +65,53 @@ pub(crate) async fn shorten(change: &mut Change<'_>, token: Token, end: i64) -> 
     Ok(())
 }
 
-/// The tokens that have not ended, disabled ones included, newest first, a page at a time: a hundred thousand of them need not be in memory at once.
+/// The tokens that have not ended, disabled ones included, newest first, and behind them what sources have pushed, a page at a
+/// time: a hundred thousand of them need not be in memory at once.
 pub(super) struct Pages {
     now: i64,
-    after: Option<Position>,
-    done: bool,
+    next: Next,
+}
+
+/// What comes next.
+enum Next {
+    /// Tokens behind this one.
+    Tokens(Option<Position>),
+    /// Entries of sources, behind the one of this id.
+    Entries(Option<String>),
+    /// Nothing.
+    Done,
 }
 
 impl Pages {
     /// Those that have not ended at `now`, in Unix seconds.
     pub(super) fn new(now: i64) -> Self {
-        Self { now, after: None, done: false }
+        Self { now, next: Next::Tokens(None) }
     }
 
-    /// The next page; `None` behind the last.
+    /// The next page, which may be empty; `None` behind the last.
     pub(super) async fn next(&mut self, tx: &mut dyn Transaction) -> Result<Option<Vec<Token>>, StoreError> {
-        if self.done {
-            return Ok(None);
+        match std::mem::replace(&mut self.next, Next::Done) {
+            Next::Tokens(after) => {
+                let filter = TokenFilter {
+                    states: vec![State::Active, State::Disabled],
+                    now: self.now,
+                    after,
+                    limit: PAGE,
+                    ..TokenFilter::default()
+                };
+                let page = tx.tokens(&filter).await?;
+                self.next = page.next.map_or(Next::Entries(None), |next| Next::Tokens(Some(next)));
+                Ok(Some(page.tokens))
+            }
+            Next::Entries(after) => {
+                let mut page = tx.entries(None, after.as_deref(), ENTRIES).await?;
+                if let Some(last) = page.last() {
+                    self.next = Next::Entries(Some(last.id.clone()));
+                }
+                page.retain(|entry| !entry.is_expired(self.now));
+                Ok(Some(page))
+            }
+            Next::Done => Ok(None),
         }
-        let filter = TokenFilter {
-            states: vec![State::Active, State::Disabled],
-            now: self.now,
-            after: self.after.take(),
-            limit: PAGE,
-            ..TokenFilter::default()
-        };
-        let page = tx.tokens(&filter).await?;
-        self.done = page.next.is_none();
-        self.after = page.next;
-        Ok(Some(page.tokens).filter(|tokens| !tokens.is_empty()))
     }
 }

@@ -64,12 +64,13 @@ pub(super) fn wire_token(token: &Token, settings: &Settings) -> wire::Token {
     }
 }
 
-fn stated_refusal(token: &Token, settings: &Settings) -> Option<wire::StatedRefusal> {
+pub(crate) fn stated_refusal(token: &Token, settings: &Settings) -> Option<wire::StatedRefusal> {
     if token.disabled.is_some() {
         Some(wire::StatedRefusal::TokenDisabled)
     } else if !token.owner_active {
         Some(wire::StatedRefusal::UserInactive)
-    } else if !may_use(token.owner_role, settings) {
+    } else if !may_use(token.owner_role, settings) || token.is_entry() && token.owner_role != Role::User {
+        // Whom a source named has become more since than it may name.
         Some(wire::StatedRefusal::UseNotAllowed)
     } else {
         None
@@ -103,6 +104,13 @@ mod tests {
             (Token { owner_active: false, ..token() }, &strict, Some("user_inactive")),
             (Token { owner_active: false, disabled: disabled(), ..token() }, &strict, Some("token_disabled")),
             (Token { disabled: disabled(), ..token() }, &Settings::default(), Some("token_disabled")),
+            (Token { id: "ci.a".into(), ..token() }, &Settings::default(), None),
+            (
+                Token { id: "ci.a".into(), owner_role: Role::Admin, ..token() },
+                &Settings::default(),
+                Some("use_not_allowed"),
+            ),
+            (Token { owner_role: Role::Admin, ..token() }, &Settings::default(), None),
         ] {
             let stated = serde_json::to_value(stated_refusal(&token, settings)).unwrap();
             assert_eq!(stated.as_str(), expected, "{token:?}");

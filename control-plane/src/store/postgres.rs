@@ -8,12 +8,16 @@ mod fixture;
 mod fleet;
 mod meta;
 mod session;
+mod source_tables;
 mod suspensions;
 
 // One source for both databases: the statements are the same, and the types below are this one's.
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/audit.rs"]
 mod audit;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/audits.rs"]
+mod audits;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/bound.rs"]
 mod bound;
@@ -24,6 +28,9 @@ mod census;
 #[path = "tables/counts.rs"]
 mod counts;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/entries.rs"]
+mod entries;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/idempotency.rs"]
 mod idempotency;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
@@ -32,6 +39,9 @@ mod sessions;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/sign_ins.rs"]
 mod sign_ins;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/sources.rs"]
+mod sources;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/suspensions.rs"]
 mod suspended_users;
@@ -61,7 +71,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use self::changes::Changes;
 use super::listing::Dialect;
 use super::place::Server;
-use super::rows::{one_row, signed, unsigned};
+use super::rows::{of_entries_and_tokens, one_row, signed, unsigned};
 use super::schema::{Schema, Step, migrator, refused};
 use super::{
     Census, Continuity, Decided, LastReport, Store, StoreError, StoredSettings, TokenCounts, TokenFilter,
@@ -110,6 +120,7 @@ const MIGRATIONS: &[Step] = &[
     (10, "changes", include_str!("../../migrations/postgres/0010_changes.sql")),
     (11, "notices", include_str!("../../migrations/postgres/0011_notices.sql")),
     (12, "overview", include_str!("../../migrations/postgres/0012_overview.sql")),
+    (13, "sources", include_str!("../../migrations/postgres/0013_sources.sql")),
 ];
 
 /// The database in PostgreSQL.
@@ -465,7 +476,9 @@ impl Transaction for PostgresTransaction {
     }
 
     async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<u64> {
-        run!(self, fleet::record_uses, uses)
+        let (entries, tokens) = of_entries_and_tokens(uses);
+        let known = run!(self, entries::record_uses, &entries)?;
+        Ok(known + run!(self, fleet::record_uses, &tokens)?)
     }
 
     async fn last_report(&mut self, key: &WorkerKey) -> Result<Option<LastReport>> {
@@ -538,6 +551,10 @@ impl Transaction for PostgresTransaction {
 
     async fn append_audit(&mut self, entry: &Entry) -> Result<()> {
         run!(self, audit::append, entry)
+    }
+
+    async fn append_audits(&mut self, entries: &[Entry]) -> Result<()> {
+        run!(self, audits::append, entries)
     }
 
     async fn audit_after(&mut self, after: i64, limit: i64) -> Result<Vec<Entry>> {

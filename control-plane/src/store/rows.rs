@@ -2,6 +2,8 @@
 
 use super::StoreError;
 use crate::domain::groups::Groups;
+use crate::domain::source;
+use crate::domain::usage::TokenUse;
 
 /// A number that is never negative.
 pub(super) fn unsigned(value: i64) -> Result<u64, StoreError> {
@@ -26,4 +28,9 @@ pub(super) fn group_names(groups: &Groups) -> String {
 /// Groups from what is kept.
 pub(super) fn groups(text: &str) -> Result<Groups, StoreError> {
     serde_json::from_str(text).map_err(|_| StoreError::Unreadable("user row"))
+}
+
+/// Uses of entries of sources, and those of people's tokens.
+pub(super) fn of_entries_and_tokens(uses: &[TokenUse]) -> (Vec<TokenUse>, Vec<TokenUse>) {
+    uses.iter().cloned().partition(|used| source::is_entry(&used.id))
 }

@@ -6,12 +6,16 @@ mod dialect;
 mod fixture;
 mod fleet;
 mod meta;
+mod source_tables;
 mod suspensions;
 
 // One source for both databases: the statements are the same, and the types below are this one's.
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/audit.rs"]
 mod audit;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/audits.rs"]
+mod audits;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/bound.rs"]
 mod bound;
@@ -22,6 +26,9 @@ mod census;
 #[path = "tables/counts.rs"]
 mod counts;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/entries.rs"]
+mod entries;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/idempotency.rs"]
 mod idempotency;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
@@ -30,6 +37,9 @@ mod sessions;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/sign_ins.rs"]
 mod sign_ins;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/sources.rs"]
+mod sources;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/suspensions.rs"]
 mod suspended_users;
@@ -60,7 +70,7 @@ use sqlx::{Sqlite, SqliteConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::listing::Dialect;
-use super::rows::{one_row, signed, unsigned};
+use super::rows::{of_entries_and_tokens, one_row, signed, unsigned};
 use super::schema::{Step, migrator, refused};
 use super::{
     Census, Continuity, Decided, LastReport, Store, StoreError, StoredSettings, TokenCounts, TokenFilter,
@@ -101,6 +111,7 @@ const MIGRATIONS: &[Step] = &[
     (10, "changes", include_str!("../../migrations/0010_changes.sql")),
     (11, "notices", include_str!("../../migrations/0011_notices.sql")),
     (12, "overview", include_str!("../../migrations/0012_overview.sql")),
+    (13, "sources", include_str!("../../migrations/0013_sources.sql")),
 ];
 
 /// The database in one SQLite file.
@@ -405,7 +416,9 @@ impl Transaction for SqliteTransaction {
     }
 
     async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<u64> {
-        fleet::record_uses(&mut self.inner, uses).await
+        let (entries, tokens) = of_entries_and_tokens(uses);
+        let known = entries::record_uses(&mut self.inner, &entries).await?;
+        Ok(known + fleet::record_uses(&mut self.inner, &tokens).await?)
     }
 
     async fn last_report(&mut self, key: &WorkerKey) -> Result<Option<LastReport>> {
@@ -478,6 +491,10 @@ impl Transaction for SqliteTransaction {
 
     async fn append_audit(&mut self, entry: &Entry) -> Result<()> {
         audit::append(&mut self.inner, entry).await
+    }
+
+    async fn append_audits(&mut self, entries: &[Entry]) -> Result<()> {
+        audits::append(&mut self.inner, entries).await
     }
 
     async fn audit_after(&mut self, after: i64, limit: i64) -> Result<Vec<Entry>> {

@@ -85,15 +85,19 @@ pub(crate) struct LastUseView {
 impl TokenView {
     /// `token` at `now`, in Unix seconds.
     pub fn new(token: &Token, now: i64) -> Self {
-        let last_used = token.last_used.clone();
-        let last_used =
-            last_used.map(|LastUse { at, ip, user_agent }| LastUseView { at: rfc3339(at), ip, user_agent });
+        let last_used = token.last_used.clone().map(LastUseView::from);
         Self { record: TokenRecord::new(token, now), last_used }
     }
 
     /// The public id.
     pub fn id(&self) -> &str {
         &self.record.id
+    }
+}
+
+impl From<LastUse> for LastUseView {
+    fn from(LastUse { at, ip, user_agent }: LastUse) -> Self {
+        Self { at: rfc3339(at), ip, user_agent }
     }
 }
 

@@ -7,6 +7,7 @@ mod fake;
 mod network;
 mod pages;
 mod people;
+mod push;
 mod settings;
 mod site;
 mod snapshots;

@@ -172,7 +172,8 @@ fn what_has_ended_since_stays_ended_and_the_rest_comes_back_in_a_new_epoch() {
     assert_eq!(
         done["ended"],
         json!({"tokens_revoked": 1, "tokens_shortened": 0, "users_deactivated": 1, "roles_lowered": 1,
-               "passwords_changed": 1, "admins_kept": [], "sessions_ended": 1, "settings_changed": ["allowed_ips"]})
+               "passwords_changed": 1, "admins_kept": [], "sessions_ended": 1, "push_tokens_ended": 0,
+               "settings_changed": ["allowed_ips"]})
     );
     let set_aside = PathBuf::from(done["set_aside"].as_str().unwrap());
     assert_eq!(set_aside.metadata().unwrap().mode() & 0o777, 0o600);

@@ -36,6 +36,7 @@ mod settings;
 mod settings_bound;
 mod settings_preview;
 mod snapshots;
+mod sources;
 mod support;
 mod suspension;
 mod token_lists;

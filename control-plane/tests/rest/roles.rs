@@ -62,6 +62,7 @@ impl Stage {
         }
         let gone = gate.person("gone", "admin").await;
         gate.patch("/users/gone", &boss, json!({"active": false})).await.ok(200);
+        gate.post("/sources", &boss, json!({"name": "ci", "users": ["fred"]})).await.ok(201);
         Self { gate, boss, gone, count: 0 }
     }
 
@@ -94,6 +95,13 @@ impl Stage {
             if request.contains(&format!("${name}")) {
                 request = request.replace(&format!("${name}"), &id(&self.token_of(name, false).await));
             }
+        }
+        if request.contains("$source") {
+            let name = format!("source-{}", self.count);
+            self.gate.post("/sources", &self.boss, json!({"name": name, "users": ["fred"]})).await.ok(201);
+            let tokens = format!("/sources/{name}/push-tokens");
+            let made = self.gate.post(&tokens, &self.boss, json!({})).await.ok(201);
+            request = request.replace("$source", &name).replace("$pusher", &id(&made));
         }
         let (path, body) =
             request.split_once(' ').map_or((request.as_str(), None), |(path, body)| (path, Some(body)));

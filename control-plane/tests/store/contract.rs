@@ -14,7 +14,7 @@ use gatepass_control_plane::store::{LastReport, Store, StoreError, TokenFilter, 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::{changes, overview, people, suspensions, token_lists};
+use crate::{changes, overview, people, sources, suspensions, token_lists};
 
 #[tokio::test]
 async fn sqlite_keeps_the_contract() {
@@ -72,6 +72,7 @@ pub async fn contract(store: &dyn Store) {
     suspensions::suspensions(store).await;
     suspensions::proxies_are_told(store).await;
     suspensions::tokens_that_end_soon_are_counted(store).await;
+    sources::contract(store).await;
     readers_see_one_state_and_writers_take_turns(store).await;
 }
 

@@ -9,5 +9,6 @@ mod postgres;
 #[allow(dead_code, reason = "each of the binaries that share it uses a part")]
 #[path = "../support/postgres.rs"]
 mod server;
+mod sources;
 mod suspensions;
 mod token_lists;

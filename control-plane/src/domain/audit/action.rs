@@ -47,6 +47,20 @@ actions! {
     UserSuspended => "user.suspended",
     /// Tokens of somebody who was suspended work again.
     UserResumed => "user.resumed",
+    /// A source of entries was made.
+    SourceCreated => "source.created",
+    /// A source of entries was changed.
+    SourceUpdated => "source.updated",
+    /// A source of entries was ended, and its entries with it.
+    SourceDeleted => "source.deleted",
+    /// A source was given a token to push with.
+    PushTokenCreated => "push_token.created",
+    /// A push token was replaced by another.
+    PushTokenRotated => "push_token.rotated",
+    /// A push token was ended.
+    PushTokenRevoked => "push_token.revoked",
+    /// The entries of a source were replaced.
+    SnapshotPushed => "snapshot.pushed",
     /// Somebody signed in.
     SignInSucceeded => "sign_in.succeeded",
     /// Somebody tried to sign in and was not let in, perhaps many times.

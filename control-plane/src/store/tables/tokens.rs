@@ -3,8 +3,9 @@
 use gatepass::token::Digest;
 use sqlx::Row as _;
 
-use super::{Connection, Result, Row, one_row, unsigned};
+use super::{Connection, Result, Row, entries, one_row, unsigned};
 use crate::domain::listing::NEVER_USED;
+use crate::domain::source;
 use crate::domain::text;
 use crate::domain::token::{Disabled, Token};
 use crate::domain::usage::LastUse;
@@ -71,21 +72,31 @@ pub(super) async fn unrevoked(
          ORDER BY t.sha256 LIMIT $3"
     );
     // Every digest comes after the empty one.
-    let after = after.map_or(&[][..], |digest| digest.as_bytes().as_slice());
-    let rows = sqlx::query(sql).bind(after).bind(expired_after).bind(limit).fetch_all(db).await?;
-    rows.iter().map(from_row).collect()
+    let from = after.map_or(&[][..], |digest| digest.as_bytes().as_slice());
+    let rows = sqlx::query(sql).bind(from).bind(expired_after).bind(limit).fetch_all(&mut *db).await?;
+    let mut all = rows.iter().map(from_row).collect::<Result<Vec<Token>>>()?;
+    let pushed = entries::unended(db, expired_after, after, limit).await?;
+    if !pushed.is_empty() {
+        all.extend(pushed);
+        all.sort_unstable_by_key(|token| token.digest);
+        all.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    }
+    Ok(all)
 }
 
 pub(super) async fn count_unrevoked(db: &mut Connection, expired_after: i64) -> Result<u64> {
-    let sql =
-        "SELECT count(*) FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)";
+    let sql = "SELECT (SELECT count(*) FROM tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1))
+                    + (SELECT count(*) FROM source_entries WHERE expires_at IS NULL OR expires_at > $1)";
     unsigned(sqlx::query_scalar(sql).bind(expired_after).fetch_one(db).await?)
 }
 
 pub(super) async fn changed_since(db: &mut Connection, revision: i64, limit: i64) -> Result<Vec<Token>> {
     let rows = sqlx::query(select_bare!("WHERE t.changed > $1 LIMIT $2")).bind(revision).bind(limit);
-    let rows = rows.fetch_all(db).await?;
-    rows.iter().map(from_row).collect()
+    let rows = rows.fetch_all(&mut *db).await?;
+    let mut all = rows.iter().map(from_row).collect::<Result<Vec<Token>>>()?;
+    let left = limit.saturating_sub(i64::try_from(all.len()).unwrap_or(i64::MAX));
+    all.extend(entries::changed_since(db, revision, left).await?);
+    Ok(all)
 }
 
 pub(super) async fn expired_between(db: &mut Connection, after: i64, upto: i64) -> Result<Vec<Digest>> {
@@ -94,8 +105,10 @@ pub(super) async fn expired_between(db: &mut Connection, after: i64, upto: i64) 
         "SELECT sha256 FROM tokens
          WHERE coalesce(expires_at, 9223372036854775807) > $1 AND coalesce(expires_at, 9223372036854775807) <= $2",
     );
-    let rows = rows.bind(after).bind(upto).fetch_all(db).await?;
-    rows.iter().map(digest).collect()
+    let rows = rows.bind(after).bind(upto).fetch_all(&mut *db).await?;
+    let mut all = rows.iter().map(digest).collect::<Result<Vec<Digest>>>()?;
+    all.extend(entries::expired_between(db, after, upto).await?);
+    Ok(all)
 }
 
 pub(super) async fn unrevoked_of(db: &mut Connection, owner_id: i64) -> Result<Vec<Token>> {
@@ -114,15 +127,19 @@ pub(super) async fn active_of(db: &mut Connection, owner_id: i64, now: i64) -> R
 
 pub(super) async fn scopes_in_use(db: &mut Connection, now: i64) -> Result<Vec<String>> {
     let names = sqlx::query_scalar(
-        "SELECT DISTINCT scope FROM tokens
-         WHERE scope IS NOT NULL AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1) ORDER BY scope",
+        "SELECT scope FROM tokens
+         WHERE scope IS NOT NULL AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)
+         UNION SELECT scope FROM source_entries
+         WHERE scope IS NOT NULL AND (expires_at IS NULL OR expires_at > $1) ORDER BY scope",
     );
     Ok(names.bind(now).fetch_all(db).await?)
 }
 
 pub(super) async fn prefixes_in_use(db: &mut Connection, now: i64) -> Result<Vec<String>> {
     let prefixes = sqlx::query_scalar(
-        "SELECT DISTINCT prefix FROM tokens
+        "SELECT prefix FROM tokens
+         WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)
+         UNION SELECT prefix FROM push_tokens
          WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1) ORDER BY prefix",
     );
     Ok(prefixes.bind(now).fetch_all(db).await?)
@@ -220,11 +237,14 @@ pub(super) async fn fold_descriptions(db: &mut Connection) -> Result<()> {
     }
 }
 
-fn ips(token: &Token) -> Result<String> {
+pub(super) fn ips(token: &Token) -> Result<String> {
     serde_json::to_string(&token.allowed_ips).map_err(|_| StoreError::Unreadable("IP list"))
 }
 
 pub(super) async fn revoke(db: &mut Connection, id: &str, at: i64, by: &str) -> Result<bool> {
+    if source::is_entry(id) {
+        return Ok(entries::remove(db, &[id]).await? == 1);
+    }
     let sql = "UPDATE tokens SET revoked_at = $1, revoked_by = $2 WHERE id = $3 AND revoked_at IS NULL";
     let done = sqlx::query(sql).bind(at).bind(by).bind(id).execute(db).await?;
     Ok(done.rows_affected() == 1)
@@ -258,7 +278,7 @@ pub(super) fn from_row(row: &Row) -> Result<Token> {
     })
 }
 
-fn digest(row: &Row) -> Result<Digest> {
+pub(super) fn digest(row: &Row) -> Result<Digest> {
     let digest = row.try_get::<&[u8], _>("sha256")?.try_into();
     digest.map(Digest::from_bytes).map_err(|_| StoreError::Unreadable("token row"))
 }

@@ -1,0 +1,89 @@
+//! What a transaction does with sources: the shared tables' statements.
+
+use async_trait::async_trait;
+use gatepass::token::Digest;
+
+use super::{PostgresTransaction, Result, entries, limited, run, signed, sources};
+use crate::domain::source::{Named, PushToken, Source};
+use crate::domain::token::Token;
+use crate::store::SourceTables;
+
+#[async_trait]
+impl SourceTables for PostgresTransaction {
+    async fn source(&mut self, name: &str) -> Result<Option<Source>> {
+        run!(self, sources::by_name, name)
+    }
+
+    async fn source_by_id(&mut self, id: i64) -> Result<Option<Source>> {
+        run!(self, sources::by_id, id)
+    }
+
+    async fn sources(&mut self) -> Result<Vec<Source>> {
+        run!(self, sources::all)
+    }
+
+    async fn insert_source(&mut self, source: &Source) -> Result<Source> {
+        run!(self, sources::insert, source)
+    }
+
+    async fn update_source(&mut self, source: &Source) -> Result<()> {
+        run!(self, sources::update, source)
+    }
+
+    async fn delete_source(&mut self, id: i64, at: i64) -> Result<()> {
+        run!(self, sources::delete, id, at)
+    }
+
+    async fn push_token_by_digest(&mut self, digest: &Digest) -> Result<Option<PushToken>> {
+        run!(self, sources::push_token_by_digest, digest)
+    }
+
+    async fn push_tokens_of(&mut self, source_id: i64) -> Result<Vec<PushToken>> {
+        run!(self, sources::push_tokens_of, source_id)
+    }
+
+    async fn insert_push_token(&mut self, token: &PushToken) -> Result<()> {
+        run!(self, sources::insert_push_token, token)
+    }
+
+    async fn update_push_token(&mut self, token: &PushToken) -> Result<()> {
+        run!(self, sources::update_push_token, token)
+    }
+
+    async fn count_entries(&mut self, source_id: i64) -> Result<u64> {
+        run!(self, entries::count, source_id)
+    }
+
+    async fn entries(
+        &mut self,
+        source_id: Option<i64>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Token>> {
+        run!(self, entries::page, source_id, after, limit)
+    }
+
+    async fn put_entries(&mut self, source_id: i64, entries: &[Token]) -> Result<()> {
+        run!(self, entries::put, source_id, entries)
+    }
+
+    async fn remove_entries(&mut self, ids: &[&str]) -> Result<u64> {
+        run!(self, entries::remove, ids)
+    }
+
+    async fn named_users(&mut self, names: &[&str]) -> Result<Vec<Named>> {
+        run!(self, entries::named_users, names)
+    }
+
+    async fn digests_held(&mut self, source_id: i64, digests: &[Digest]) -> Result<Vec<Digest>> {
+        run!(self, entries::digests_held, source_id, digests)
+    }
+
+    async fn entries_gone_since(&mut self, revision: u64) -> Result<Option<Vec<Digest>>> {
+        run!(self, entries::gone_since, signed(revision)?)
+    }
+
+    async fn forget_gone_entries(&mut self, most: u64) -> Result<()> {
+        run!(self, entries::forget_gone, most)
+    }
+}
