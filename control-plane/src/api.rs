@@ -23,7 +23,7 @@ mod session;
 mod settings;
 mod snapshot;
 mod sources;
-mod tokens;
+pub(crate) mod tokens;
 mod users;
 mod whoami;
 

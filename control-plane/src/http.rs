@@ -3,5 +3,6 @@
 pub(crate) mod body;
 pub(crate) mod key;
 pub(crate) mod observe;
+pub(crate) mod pieces;
 pub(crate) mod problem;
 pub(crate) mod request_id;

@@ -1,5 +1,6 @@
 //! Tokens: create, list, show, change, rotate, revoke.
 
+mod bulk;
 mod creation;
 mod list;
 mod revocation;
@@ -13,6 +14,7 @@ use crate::context::Context;
 use crate::domain::authority;
 use crate::domain::token::{State, Token};
 use crate::error::Error;
+pub use bulk::{Bulk, MAX_TOKENS, bulk};
 pub use creation::{Created, NewToken, create};
 pub(crate) use creation::{Draft, insert};
 pub(crate) use list::find;

@@ -2,6 +2,7 @@
 
 mod identities;
 pub mod import;
+mod names;
 mod password;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -22,6 +23,7 @@ use crate::schema;
 use crate::suspension;
 use crate::tokens::Page;
 pub use identities::{IdentityView, NewIdentity, add_identity, identities, remove_identity};
+pub use names::names;
 pub use password::{NewPassword, set_password};
 
 /// A person who is to be added.

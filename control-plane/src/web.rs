@@ -11,6 +11,7 @@ mod assets;
 mod fields;
 mod form;
 mod frame;
+mod manager;
 mod moment;
 mod once;
 mod refusal;
@@ -24,6 +25,7 @@ use axum::response::Redirect;
 use axum::routing::{get, post};
 
 use crate::api::Api;
+use manager::{bulk, everything, export};
 pub(crate) use refusal::Asked;
 use tokens::{create, one};
 
@@ -41,6 +43,12 @@ pub(crate) fn router() -> Router<Api> {
         .route("/tokens/{id}/enable", post(one::enable))
         .route("/tokens/{id}/rotate", get(one::show_rotate).post(one::rotate))
         .route("/tokens/{id}/delete", get(one::show_delete).post(one::delete))
+        .route(manager::LIST, get(manager::list))
+        .route("/manager/names", get(manager::names))
+        .route("/manager/new", get(create::show_for_others).post(create::create_for_others))
+        .route("/manager/bulk", post(bulk::act))
+        .route("/manager/delete-all", get(everything::show).post(everything::delete))
+        .route("/manager/export.csv", get(export::export))
         .route("/assets/{name}", get(assets::show))
         .merge(admin::router())
 }

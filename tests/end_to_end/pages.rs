@@ -43,3 +43,8 @@ fn my_api_tokens() {
 fn administration_and_overview() {
     walk("admin.mjs");
 }
+
+#[test]
+fn the_token_manager() {
+    walk("manager.mjs");
+}

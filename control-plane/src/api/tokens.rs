@@ -1,6 +1,6 @@
 //! `/tokens` and `/users/{name}/tokens`.
 
-mod query;
+pub(crate) mod query;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};

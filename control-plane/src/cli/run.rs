@@ -28,6 +28,8 @@ use crate::delivery::ecds;
 const PROTECTED: &str = "/rest/";
 /// The configuration with the demonstration upstream.
 const DEMONSTRATION: &str = "envoy.yaml";
+/// A page of the demonstration upstream that says who asks.
+const DEMONSTRATED: &str = "/rest/api/2/myself";
 /// How long Envoy may take to compile the module and serve.
 const START: Duration = Duration::from_secs(120);
 
@@ -85,7 +87,10 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     if serve.initial_protected_paths.is_empty() && args.envoy_config == Path::new(DEMONSTRATION) {
         serve.initial_protected_paths.push(PROTECTED.to_owned());
     }
-    let own_gate = || format!("http://{}", loopback(args.http_port));
+    let own_gate = || {
+        let path = if args.envoy_config == Path::new(DEMONSTRATION) { DEMONSTRATED } else { "" };
+        format!("http://{}{path}", loopback(args.http_port))
+    };
     serve.gate_url.get_or_insert_with(own_gate);
     // Only the two programs that start here need to know this port.
     serve.dataplane.dataplane_listen.get_or_insert(loopback(0));

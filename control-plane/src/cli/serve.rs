@@ -70,7 +70,8 @@ pub struct ServeArgs {
     /// How many tokens and users one person may create by REST in a minute; 0 is without end
     #[arg(long, env = "GATEPASS_CREATIONS_PER_MINUTE", default_value_t = 1000, value_name = "COUNT")]
     pub creations_per_minute: u32,
-    /// Where clients reach the gate, as pages show it in commands to copy [default: none; of `run`: its own]
+    /// Where clients reach the gate, as pages show it in commands to copy; without a path the first protected one is added
+    /// [default: none; of `run`: its own]
     #[arg(long, env = "GATEPASS_GATE_URL", value_name = "URL", value_parser = parse_gate_url)]
     pub gate_url: Option<String>,
     /// How people sign in.

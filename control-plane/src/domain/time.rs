@@ -1,10 +1,16 @@
 //! Times as RFC 3339 writes them, and in no other way: parsers of dates take much that another one reads differently.
 
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 
 /// The seconds of a day.
 const DAY: i64 = 24 * 60 * 60;
+
+/// The day after `day`, both as RFC 3339 writes a date; `None` if there is no such day.
+pub fn day_after(day: &str) -> Option<String> {
+    let day: Date = has_shape(day, "0000-00-00").then(|| day.parse().ok())??;
+    Some(day.tomorrow().ok()?.to_string())
+}
 
 /// Why a text is no time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +96,20 @@ mod tests {
             ("9999-12-30T21:00:00Z", "9999-12-30T21:00:00Z"),
         ] {
             assert_eq!(parse(text).map(crate::clock::rfc3339).as_deref(), Ok(meant), "{text}");
+        }
+    }
+
+    #[test]
+    fn days_follow_each_other() {
+        for (day, next) in
+            [("2026-12-31", "2027-01-01"), ("2028-02-28", "2028-02-29"), ("2027-02-28", "2027-03-01")]
+        {
+            assert_eq!(day_after(day).as_deref(), Some(next));
+        }
+        for bad in
+            ["", "2027-02-29", "2027-1-1", "20270101", "2027-01-01T00:00", "9999-12-31", "-002027-01-01"]
+        {
+            assert_eq!(day_after(bad), None, "{bad}");
         }
     }
 

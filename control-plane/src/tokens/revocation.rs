@@ -18,18 +18,24 @@ use crate::store::StoreError;
 pub async fn revoke(context: &Context, caller: &Caller, id: &str) -> Result<Option<Committed>, Error> {
     let (mut change, caller) = Change::by(context, caller).await?;
     let token = changeable(&mut change, &caller, id).await?;
+    if revoke_chain(&mut change, token).await? == 0 {
+        return Ok(None);
+    }
+    change.commit().await.map(Some)
+}
+
+/// Ends a token and its chain within a change, and tells how many that were.
+pub(super) async fn revoke_chain(change: &mut Change<'_>, token: Token) -> Result<usize, Error> {
     let tokens = match &token.chain {
         Some(chain) => change.tx.unrevoked_tokens_of_chain(chain).await?,
         None if token.revoked_at.is_none() => vec![token],
         None => Vec::new(),
     };
-    if tokens.is_empty() {
-        return Ok(None);
-    }
+    let count = tokens.len();
     for token in tokens {
-        revoke_in(&mut change, token).await?;
+        revoke_in(change, token).await?;
     }
-    change.commit().await.map(Some)
+    Ok(count)
 }
 
 /// Ends all tokens of a user that have not ended, each with its own audit entry, and tells how many.

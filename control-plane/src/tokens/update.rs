@@ -23,15 +23,28 @@ pub async fn update(
     let (mut change, caller) = Change::by(context, caller).await?;
     let old = changeable(&mut change, &caller, id).await?;
     let at = change.at();
+    let (new, changed) = update_in(&mut change, &caller, old, patch).await?;
+    let committed = if changed { Some(change.commit().await?) } else { None };
+    Ok((TokenView::new(&new, at), committed))
+}
+
+/// Changes a token within a change, and tells whether that changed anything.
+pub(super) async fn update_in(
+    change: &mut Change<'_>,
+    caller: &Caller,
+    old: Token,
+    patch: &TokenPatch,
+) -> Result<(Token, bool), Error> {
+    let at = change.at();
     refuse_ended(&old, at)?;
     let mut new = narrowed(&old, patch, &change.settings.settings, at)?;
     match patch.enabled {
-        Some(true) => enable(&mut change, &caller, &mut new).await?,
-        Some(false) => disable(&change, &caller, &mut new),
+        Some(true) => enable(change, caller, &mut new).await?,
+        Some(false) => disable(change, caller, &mut new),
         None => {}
     }
     if new == old {
-        return Ok((TokenView::new(&new, at), None));
+        return Ok((new, false));
     }
     change.tx.update_token(&new).await?;
     if filter_sees(&old, &new) {
@@ -39,8 +52,7 @@ pub async fn update(
     }
     let (before, after) = (TokenRecord::new(&old, at), TokenRecord::new(&new, at));
     change.record(Action::TokenUpdated, target(&new), &before, &after);
-    let committed = change.commit().await?;
-    Ok((TokenView::new(&new, at), Some(committed)))
+    Ok((new, true))
 }
 
 async fn enable(change: &mut Change<'_>, caller: &Caller, token: &mut Token) -> Result<(), Error> {

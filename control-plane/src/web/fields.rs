@@ -46,6 +46,12 @@ impl Fields {
         self.0.iter().filter(move |(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
+    /// All values of `name` that are not empty, without the blanks around them.
+    pub(crate) fn chosen(&self, name: &str) -> Vec<String> {
+        let values = self.0.iter().filter(|(given, _)| given == name).map(|(_, value)| value.trim());
+        values.filter(|value| !value.is_empty()).map(str::to_owned).collect()
+    }
+
     /// Whether a box of this name is ticked.
     pub(crate) fn ticked(&self, name: &str) -> bool {
         !self.text(name).is_empty()
@@ -75,6 +81,7 @@ mod tests {
         let fields = Fields::read(b"user=fred&user=+&user=ann&description=+a%20b+&box=on").unwrap();
         assert_eq!(fields.text("user"), "fred");
         assert_eq!(fields.all("user").collect::<Vec<_>>(), ["fred", " ", "ann"]);
+        assert_eq!(fields.chosen("user"), ["fred", "ann"]);
         assert_eq!((fields.text("description"), fields.raw("description")), ("a b", " a b "));
         assert_eq!((fields.given("user"), fields.given("none")), (Some("fred".to_owned()), None));
         assert!(fields.ticked("box") && !fields.ticked("none"));

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::admin;
 use super::assets::{ASSETS, Assets};
+use super::manager;
 use super::visitor::Visitor;
 use super::words;
 use crate::domain::authority;
@@ -28,7 +29,7 @@ pub(crate) struct Frame {
     /// The part of the menu that the page belongs to: where to go on.
     pub(crate) here: &'static str,
     /// What has just been done.
-    pub(crate) done: Option<&'static str>,
+    pub(crate) done: Option<String>,
 }
 
 /// Who is signed in, as the frame shows it.
@@ -79,7 +80,12 @@ impl Frame {
 
     /// With the sentence about what `code` says that was done; a code that is not ours says nothing.
     pub(crate) fn after(self, code: &str) -> Self {
-        Self { done: words::done(code), ..self }
+        Self { done: words::done(code).map(str::to_owned), ..self }
+    }
+
+    /// With the sentence about how many tokens something was done to, if there is one.
+    pub(crate) fn counting(self, said: Option<String>) -> Self {
+        Self { done: self.done.or(said), ..self }
     }
 }
 
@@ -88,6 +94,7 @@ fn places(visitor: &Visitor, here: &str) -> Vec<Place> {
     let who = visitor.caller.principal();
     let all = [
         ("/tokens", "My API tokens", visitor.may_create()),
+        (manager::LIST, "Token manager", visitor.manages()),
         (admin::OVERVIEW, "Overview", authority::acts_for_others(who).is_ok()),
         (admin::ADMIN, "Administration", authority::administers(who).is_ok()),
         (admin::EXPLAIN, "Why was I refused?", true),

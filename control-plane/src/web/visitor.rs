@@ -43,6 +43,16 @@ impl Visitor {
     pub(crate) fn may_create(&self) -> bool {
         authority::creates(self.caller.principal(), &self.settings, false).is_ok()
     }
+
+    /// Whether others' tokens are this person's business.
+    pub(crate) fn manages(&self) -> bool {
+        self.refuse_unless_managing().is_ok()
+    }
+
+    /// Answers whoever has no business with others' tokens.
+    pub(crate) fn refuse_unless_managing(&self) -> Result<(), Problem> {
+        Ok(authority::acts_for_others(self.caller.principal()).map_err(Error::from)?)
+    }
 }
 
 impl FromRequestParts<Api> for Visitor {

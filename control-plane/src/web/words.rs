@@ -1,5 +1,6 @@
 //! English texts between which code chooses. All others are in `templates/`.
 
+use crate::domain::listing::{Preset, TimeField};
 use crate::domain::token::State;
 use crate::domain::traffic::Span;
 use crate::domain::user::Role;
@@ -99,6 +100,34 @@ pub(crate) fn decision(name: &str) -> &'static str {
     }
 }
 
+/// How many tokens the page before this one has done something to, by the code and the number that it left in the address.
+pub(crate) fn counted(code: &str, count: &str) -> Option<String> {
+    let count: u32 = count.parse().ok()?;
+    let tokens = if count == 1 { "1 token is".to_owned() } else { format!("{count} tokens are") };
+    match code {
+        "bulk-deleted" => Some(format!("{tokens} deleted.")),
+        "bulk-disabled" => Some(format!("{tokens} disabled.")),
+        "bulk-enabled" => Some(format!("{tokens} enabled.")),
+        _ => None,
+    }
+}
+
+/// A span of time, in words.
+pub(crate) fn preset(preset: Preset, field: TimeField) -> &'static str {
+    match preset {
+        Preset::Today => "Today (UTC)",
+        Preset::Last7Days => "In the last 7 days",
+        Preset::Last30Days => "In the last 30 days",
+        Preset::Last90Days => "In the last 90 days",
+        Preset::Never if field == TimeField::LastUsed => "Never used",
+        Preset::Never => "Never expires",
+        Preset::Expired => "Expired",
+        Preset::Within1Day => "Within 24 hours",
+        Preset::Within7Days => "Within 7 days",
+        Preset::Within30Days => "Within 30 days",
+    }
+}
+
 /// What to call a refusal, by its status.
 pub(crate) fn refusal(status: u16) -> &'static str {
     match status {
@@ -126,6 +155,15 @@ pub(crate) fn sentence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_numbers_are_told_from_an_address() {
+        assert_eq!(counted("bulk-deleted", "3").as_deref(), Some("3 tokens are deleted."));
+        assert_eq!(counted("bulk-enabled", "1").as_deref(), Some("1 token is enabled."));
+        for (code, count) in [("bulk-deleted", "many"), ("bulk-deleted", "-1"), ("nonsense", "1")] {
+            assert_eq!(counted(code, count), None);
+        }
+    }
 
     #[test]
     fn sentences_begin_and_end() {

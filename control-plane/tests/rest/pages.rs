@@ -257,3 +257,89 @@ async fn a_token_is_made_once_and_its_secret_is_shown_once() {
         assert!(!fred.get(&path).await.text.contains(&token), "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_token_manager_is_for_managers_and_keeps_admins_from_them() {
+    let gate = Gate::start().await;
+    for (name, role) in [("fred", "user"), ("mary", "token_manager"), ("adam", "admin")] {
+        person(&gate, name, role).await;
+        gate.token(&gate.admin, json!({"user": name, "description": format!("of {name}")})).await;
+    }
+    let id = async |name: &str| {
+        let found = gate.get(&format!("/tokens?user={name}"), &gate.admin).await.ok(200);
+        found["items"][0]["id"].as_str().unwrap().to_owned()
+    };
+    let (freds, adams) = (id("fred").await, id("adam").await);
+
+    let mut fred = Visitor::signed_in(&gate, "fred").await;
+    let csrf = hidden(&fred.get("/tokens").await, "csrf");
+    for path in [
+        "/manager",
+        "/manager/new",
+        "/manager/names",
+        "/manager/names?user=a",
+        "/manager/delete-all?user=mary",
+        "/manager/export.csv",
+    ] {
+        let reply = fred.get(path).await;
+        assert_eq!(reply.status, 403, "{path}");
+        assert!(reply.text.contains("not_owner"), "{path}");
+    }
+    for path in ["/manager/new", "/manager/bulk", "/manager/delete-all"] {
+        let fields = [("csrf", csrf.clone()), ("user", "fred".to_owned()), ("once", "1".to_owned())];
+        assert_eq!(fred.post(path, &fields).await.status, 403, "{path}");
+    }
+
+    let mut mary = Visitor::signed_in(&gate, "mary").await;
+    let page = mary.get("/manager").await;
+    assert!(page.text.contains("of fred") && !page.text.contains("of adam"), "{page:?}");
+    let names = mary.get("/manager/names?user=a").await.text;
+    assert!(names.contains("\"mary\"") && !names.contains("adam"), "{names}");
+    let csv = mary.get("/manager/export.csv").await;
+    assert!(csv.text.contains("\"of fred\"") && !csv.text.contains("of adam"), "{csv:?}");
+    let csrf = hidden(&page, "csrf");
+    for action in ["delete", "disable", "enable"] {
+        let fields = [
+            ("csrf", csrf.clone()),
+            ("action", action.to_owned()),
+            ("confirmed", "yes".to_owned()),
+            ("id", freds.clone()),
+            ("id", adams.clone()),
+        ];
+        assert_eq!(
+            mary.post("/manager/bulk", &fields).await.status,
+            404,
+            "{action}: one that she may not know of"
+        );
+    }
+    let state =
+        async |id: &str| gate.get(&format!("/tokens/{id}"), &gate.admin).await.ok(200)["state"].clone();
+    assert_eq!((state(&freds).await, state(&adams).await), (json!("active"), json!("active")), "all or none");
+    let fields = [("csrf", csrf.clone()), ("user", "adam".to_owned())];
+    assert_eq!(mary.post("/manager/delete-all", &fields).await.status, 403);
+    let wish = [
+        ("csrf", csrf),
+        ("user", "adam".to_owned()),
+        ("description", "x".to_owned()),
+        ("once", "1".to_owned()),
+    ];
+    assert_eq!(mary.post("/manager/new", &wish).await.status, 403);
+
+    let mut adam = Visitor::signed_in(&gate, "adam").await;
+    let page = adam.get("/manager").await;
+    let fields = [
+        ("csrf", hidden(&page, "csrf")),
+        ("action", "delete".to_owned()),
+        ("confirmed", "yes".to_owned()),
+        ("id", freds.clone()),
+        ("id", adams.clone()),
+    ];
+    let reply = adam.post("/manager/bulk", &fields).await;
+    assert_eq!(
+        (reply.status.as_u16(), reply.header("location")),
+        (303, "/manager?done=bulk-deleted&count=2")
+    );
+    assert_eq!((state(&freds).await, state(&adams).await), (json!("revoked"), json!("revoked")));
+    let entries = gate.get("/audit?action=token.revoked", &gate.admin).await.ok(200);
+    assert_eq!(entries["items"].as_array().unwrap().len(), 2, "an entry each");
+}

@@ -1,20 +1,16 @@
 //! An export as it leaves: a page of entries is read when the one before has been taken.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
 
 use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
-use hyper::body::{Body as HttpBody, Frame};
 use tokio::sync::mpsc;
 
 use crate::audit::{Entries, Format};
+use crate::http::pieces::{Piece, Pieces};
 use crate::store::Store;
-
-type Piece = Result<Bytes, io::Error>;
 
 /// The reply that holds `entries`.
 pub(super) fn of(store: Arc<dyn Store>, entries: Entries, format: Format) -> Response {
@@ -52,19 +48,5 @@ async fn read(store: Arc<dyn Store>, mut entries: Entries, format: Format, sende
         if (!piece.is_empty() && sender.send(Ok(piece)).await.is_err()) || last {
             return;
         }
-    }
-}
-
-struct Pieces(mpsc::Receiver<Piece>);
-
-impl HttpBody for Pieces {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut TaskContext<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        self.0.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 }

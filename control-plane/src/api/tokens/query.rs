@@ -72,7 +72,7 @@ pub(in crate::api) struct ListQuery {
 const REPEATED: [&str; 3] = ["user", "creator", "state"];
 
 /// The wish of a query.
-pub(super) fn wish(parameters: Vec<(String, String)>) -> Result<ListWish, Problem> {
+pub(crate) fn wish(parameters: Vec<(String, String)>) -> Result<ListWish, Problem> {
     let mut given = Given(parameters);
     given.refuse_repeated()?;
     let states = given.all("state").iter().map(|name| state(name)).collect::<Result<_, _>>()?;

@@ -11,10 +11,17 @@ use super::secret;
 use crate::api::Api;
 use crate::http::problem::Problem;
 use crate::tokens;
+use crate::web::fields::Fields;
 use crate::web::form::Sent;
 use crate::web::frame::{Frame, page};
+use crate::web::manager;
 use crate::web::once::{mark, once};
 use crate::web::visitor::Visitor;
+
+/// Where one's own are made.
+const OWN: &str = "/tokens/new";
+/// Where those of others are made.
+const OF_OTHERS: &str = "/manager/new";
 
 #[derive(Template)]
 #[template(path = "tokens/new.html")]
@@ -29,7 +36,7 @@ struct NewPage {
 
 impl NewPage {
     fn new(visitor: &Visitor, for_others: bool, form: TokenForm) -> Self {
-        let (place, action) = (LIST, "/tokens/new");
+        let (place, action) = if for_others { (manager::LIST, OF_OTHERS) } else { (LIST, OWN) };
         Self {
             frame: Frame::new(visitor, place, "New API token"),
             form,
@@ -54,9 +61,31 @@ pub(in crate::web) async fn create(State(api): State<Api>, sent: Sent) -> Result
     made(&api, &sent, false).await
 }
 
+/// `GET /manager/new`, for somebody else
+pub(in crate::web) async fn show_for_others(
+    State(api): State<Api>,
+    visitor: Visitor,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    visitor.refuse_unless_managing()?;
+    let empty = TokenForm::empty(mark(&api)?, &visitor.settings);
+    let form = TokenForm { user: fields.text("user").to_owned(), ..empty };
+    let status = if visitor.may_create() { StatusCode::OK } else { StatusCode::FORBIDDEN };
+    page(status, &NewPage::new(&visitor, true, form))
+}
+
+/// `POST /manager/new`
+pub(in crate::web) async fn create_for_others(
+    State(api): State<Api>,
+    sent: Sent,
+) -> Result<Response, Problem> {
+    sent.visitor.refuse_unless_managing()?;
+    made(&api, &sent, true).await
+}
+
 async fn made(api: &Api, sent: &Sent, for_others: bool) -> Result<Response, Problem> {
     let Sent { visitor, fields } = sent;
-    let action = "/tokens/new";
+    let action = if for_others { OF_OTHERS } else { OWN };
     let wish = TokenForm::wish(fields, for_others);
     let done = match wish {
         Ok(wish) => {

@@ -14,6 +14,7 @@ use crate::tokens::{self, Rotation};
 use crate::web::fields::{Fields, query};
 use crate::web::form::Sent;
 use crate::web::frame::{Frame, page};
+use crate::web::manager;
 use crate::web::once::{mark, once};
 use crate::web::refusal::local;
 use crate::web::visitor::Visitor;
@@ -75,7 +76,7 @@ impl Seen {
         let view = tokens::show(&api.context, &visitor.caller, id).await?;
         let row = TokenRow::new(view, api.context.clock.now().as_second());
         let is_own = row.user == visitor.name();
-        let place = LIST;
+        let place = if is_own { LIST } else { manager::LIST };
         let back = local(fields.text("back")).unwrap_or(place).to_owned();
         let frame = Frame::new(visitor, place, row.description.clone()).after(fields.text("done"));
         Ok(Self { row, is_own, frame, back })
