@@ -25,6 +25,7 @@ mod snapshot;
 mod sources;
 pub(crate) mod tokens;
 mod users;
+mod webhooks;
 mod whoami;
 
 use std::sync::Arc;
@@ -96,6 +97,11 @@ fn v1() -> Described {
         .add(routes!(settings::show_settings, settings::update_settings))
         .add(routes!(settings::preview_settings))
         .add(routes!(audit::list_audit))
+        .add(routes!(webhooks::list_webhooks, webhooks::create_webhook))
+        .add(routes!(webhooks::show_webhook, webhooks::update_webhook, webhooks::delete_webhook))
+        .add(routes!(webhooks::rotate_webhook))
+        .add(routes!(webhooks::test_webhook))
+        .add(routes!(webhooks::list_deliveries))
         .add(routes!(fleet::show_fleet))
         .add(routes!(overview::show_overview))
         .add(routes!(explain::explain))

@@ -33,6 +33,8 @@ use crate::signal::DeliverySignal;
 use crate::store::place::{self, DatabaseUrl};
 use crate::store::{Store, StoreError};
 use crate::suspension;
+use crate::webhooks::outgoing::Outgoing;
+use crate::webhooks::sending;
 
 /// Why a start failed, as a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +80,8 @@ pub struct Config {
     pub begin_epoch: bool,
     /// Where the filter is told to report; nowhere if absent.
     pub report: Option<Report>,
+    /// Who posts to webhooks.
+    pub outgoing: Arc<Outgoing>,
 }
 
 /// Where a server listens.
@@ -171,6 +175,7 @@ pub fn context_of(store: Arc<dyn Store>, folder: DataFolder, audit_key: AuditKey
         sessions: session::Limits::default(),
         sign_ins: Arc::default(),
         report: None,
+        outgoing: Arc::default(),
         metrics: Arc::default(),
         newest: Arc::default(),
         delivery: None,
@@ -195,6 +200,7 @@ impl Server {
     pub async fn set_up(mut context: Context, config: Config, lock: File) -> Result<Self, StartError> {
         let target = EcdsFile::new(config.ecds_file, config.module)?;
         context.report = config.report;
+        context.outgoing = config.outgoing;
         let first = first_start::set_up(&context, &config.initial_protected_paths).await?;
         let head = audit::check_end(context.store.as_ref(), &context.audit_key).await?;
         tracing::info!(target: audit::LOG_TARGET, audit_head = %head, "audit");
@@ -237,6 +243,7 @@ impl Server {
         let delivery = tokio::spawn(self.delivery.run());
         let upkeep = tokio::spawn(sign_in::upkeep(context.clone()));
         let suspensions = tokio::spawn(suspension::upkeep(context.clone()));
+        let posts = tokio::spawn(sending::run(context.clone()));
         let (stop, stopped) = watch::channel(());
         let told_to = |mut stopped: watch::Receiver<()>| async move {
             // The sender says nothing: it goes.
@@ -255,6 +262,7 @@ impl Server {
         delivery.abort();
         upkeep.abort();
         suspensions.abort();
+        posts.abort();
         context.store.close().await;
         drop(self.lock);
     }

@@ -15,6 +15,7 @@ use crate::sign_in;
 use crate::signal::DeliverySignal;
 use crate::snapshot::Newest;
 use crate::store::Store;
+use crate::webhooks::outgoing::Outgoing;
 
 /// What every use case works with.
 #[derive(Clone)]
@@ -38,6 +39,8 @@ pub struct Context {
     /// Where the filter is to report; nowhere if absent. A command beside the server only has snapshots checked, and needs
     /// none.
     pub report: Option<Report>,
+    /// Who posts to webhooks.
+    pub outgoing: Arc<Outgoing>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The newest snapshot in this process.

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod envoy;
 pub mod local;
+mod notices;
 pub mod ports;
 
 use serde::Serialize;

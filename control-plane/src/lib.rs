@@ -2,7 +2,7 @@
 //! them in the hands of the proxy.
 //!
 //! Dependencies point one way: [`cli`] → [`app`] → [`api`], [`dataplane`] and [`delivery`] → use cases ([`tokens`],
-//! [`users`], [`suspension`], [`notices`], [`sign_in`], [`oidc`], [`settings`], [`audit`], [`idempotency`], [`usage`], [`fleet`],
+//! [`users`], [`suspension`], [`notices`], [`webhooks`], [`sign_in`], [`oidc`], [`settings`], [`audit`], [`idempotency`], [`usage`], [`fleet`],
 //! [`explain`], [`overview`], [`first_start`],
 //! [`way_back`], [`epoch`], [`sources`]) → [`store`], [`clock`], [`random`] → [`domain`] → the
 //! filter's core.
@@ -52,3 +52,4 @@ pub mod usage;
 pub mod users;
 pub mod way_back;
 mod web;
+pub mod webhooks;

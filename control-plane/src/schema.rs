@@ -21,6 +21,7 @@ use crate::domain::source;
 use crate::domain::suspension::{MAX_DAYS, MIN_DAYS};
 use crate::domain::text::MAX_TEXT;
 use crate::domain::traffic::Span;
+use crate::domain::webhook::{DeliveryState, Event, MAX_URL};
 use crate::password;
 use crate::tokens::MAX_NAMES;
 
@@ -221,6 +222,18 @@ kinds! {
         "type": "string", "enum": Span::ALL.iter().map(|span| span.name()).collect::<Vec<_>>(), "default": Span::default().name(),
         "description": "By steps of a minute, a quarter of an hour, 3, 12 and 24 hours; the last step is under way",
     });
+    /// Where posts go.
+    WebhookUrl => json!({
+        "type": "string", "minLength": 8, "maxLength": MAX_URL, "pattern": "^https?://[!-~]+$",
+        "examples": ["https://hooks.example.com/gatepass"],
+        "description": "https; http for this machine alone. No user name, password or fragment",
+    });
+    /// A webhook's or a message's public id.
+    WebhookId => json!({"type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": "^[A-Za-z0-9]+$", "examples": ["01JD0ZQ8M2E5C9X7V3T1R6P4WY"]});
+    /// What is posted.
+    WebhookEvent => json!({"type": "string", "enum": Event::ALL.map(Event::as_str)});
+    /// What has become of a post.
+    DeliveryStateName => json!({"type": "string", "enum": DeliveryState::ALL.map(DeliveryState::as_str)});
     /// How many items a page has.
     Limit => json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 50});
     /// Where a page begins.

@@ -6,6 +6,7 @@
 mod counts;
 mod filter;
 mod listing;
+pub mod outbox;
 pub mod place;
 pub mod postgres;
 mod rows;
@@ -33,6 +34,7 @@ use crate::domain::user::{Identity, Role, User, UserFilter};
 use crate::idempotency::{Key, Known};
 pub use counts::{Decided, LastReport, TokenCounts};
 pub use filter::{Position, SortKey, TokenFilter, TokenPage};
+use outbox::Outbox;
 pub use sources::SourceTables;
 use suspensions::Suspensions;
 
@@ -149,7 +151,7 @@ pub trait Store: Send + Sync {
 
 /// One transaction. After an error, it is good for nothing but being dropped.
 #[async_trait]
-pub trait Transaction: SourceTables + Suspensions + Send {
+pub trait Transaction: SourceTables + Suspensions + Outbox + Send {
     /// Epoch and revision; `None` in a new database.
     async fn version(&mut self) -> Result<Option<Version>, StoreError>;
     /// Writes the first epoch, at revision 0, and the first settings, at version 1.

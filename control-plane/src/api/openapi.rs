@@ -23,12 +23,13 @@ use crate::schema;
 pub(super) use problems::{ADMIN, MANAGE, OF_OTHERS};
 
 /// Groups of calls.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("tokens", "Tokens: one's own, and for token managers and admins those of others"),
     ("sources", "Entries that CI pushes, a whole list at a time"),
     ("users", "People and their roles, for admins"),
     ("sessions", "Signing in with a browser, and out"),
     ("settings", "What admins decide for everyone"),
+    ("webhooks", "Endpoints that are told of tokens that end soon, for admins"),
     ("audit", "Who did what, for admins"),
     ("proxies", "What the proxies enforce, for admins"),
     ("server", "The server itself"),

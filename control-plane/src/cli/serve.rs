@@ -5,6 +5,7 @@ mod metrics;
 mod oidc;
 mod sessions;
 mod tls;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ pub use metrics::MetricsArgs;
 pub use oidc::OidcArgs;
 pub use sessions::SessionArgs;
 pub use tls::TlsArgs;
+pub use webhooks::WebhookArgs;
 
 /// Where REST listens unless something else is stated.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -90,6 +92,9 @@ pub struct ServeArgs {
     /// Where Prometheus reads.
     #[command(flatten)]
     pub metrics: MetricsArgs,
+    /// Where posts to webhooks may go.
+    #[command(flatten)]
+    pub webhooks: WebhookArgs,
     /// Say whether this can be started, by exit code 0 or a sentence, and end: files and folders are looked at, nothing is
     /// made or opened
     #[arg(long)]
@@ -180,6 +185,7 @@ pub async fn serve(
     let reports = &args.dataplane;
     let transport = reports.usage_reports.then(|| reports.transport()).transpose()?;
     let metrics = args.metrics.transport(&rest)?;
+    let outgoing = args.webhooks.outgoing()?;
     let module = module(&args.module)?;
     let folder = DataFolder::open_or_create(&args.storage.data_dir)?;
     let lock = folder.lock()?;
@@ -210,6 +216,7 @@ pub async fn serve(
         begin_epoch: args.begin_epoch,
         gate_url: args.gate_url,
         report: args.dataplane.report(),
+        outgoing,
     };
     let server = Server::set_up(app::open_for_server(folder, &storage).await?, config, lock).await?;
     let reports = dataplane.as_ref().map(|dataplane| dataplane.tcp.local_addr()).transpose()?;
@@ -262,6 +269,7 @@ fn check(args: &ServeArgs) -> anyhow::Result<()> {
     let rest = rest_transport(args)?;
     args.oidc.provider()?;
     args.metrics.transport(&rest)?;
+    args.webhooks.outgoing()?;
     if args.dataplane.usage_reports {
         args.dataplane.transport()?;
     }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::Finding;
+use super::{Finding, notices};
 use crate::app::Storage;
 use crate::audit;
 use crate::clock::{Clock, rfc3339};
@@ -169,6 +169,7 @@ async fn look(
     let last = tx.audit_before(None, 1).await?.first().map(|entry| entry.draft.at);
     let now = clock.now().as_second();
     findings.push(against_the_audit(last, now));
+    findings.extend(notices::look(tx.as_mut(), now).await?);
     if let Some(version) = &version {
         findings.push(delivered(folder, version));
         let workers = tx.workers(now.saturating_sub(FORGOTTEN_AFTER), MAX_WORKERS).await?;

@@ -116,6 +116,8 @@ pub mod system_actor {
     pub const SIGN_IN: &str = "server:sign-in";
     /// The server, which suspends people who have not signed in for long.
     pub const SUSPENSION: &str = "server:suspension";
+    /// The server, which disables an endpoint that takes no posts.
+    pub const WEBHOOKS: &str = "server:webhooks";
     /// The start of a server on a database that there was. No name of a user has a colon.
     pub const SERVER_START: &str = "server:start";
     /// Whoever puts a backup back.

@@ -205,7 +205,7 @@ fn on_refused(refusal: Refusal, facts: &Facts<'_>) -> Advice {
             Rule::OwnerInactive,
             Who::Admin,
             "the token's owner is deactivated or suspended",
-            "an admin activates the user: the tokens work again",
+            "an admin activates the user, or whoever is suspended signs in: the tokens work again",
         ),
         Refusal::UseNotAllowed => advice(
             Rule::UsersMayUseTokens,

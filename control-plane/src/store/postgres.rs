@@ -7,6 +7,7 @@ mod dialect;
 mod fixture;
 mod fleet;
 mod meta;
+mod outbox;
 mod session;
 mod source_tables;
 mod suspensions;
@@ -57,6 +58,9 @@ mod traffic;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/users.rs"]
 mod users;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/webhooks.rs"]
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -6,6 +6,7 @@ mod dialect;
 mod fixture;
 mod fleet;
 mod meta;
+mod outbox;
 mod source_tables;
 mod suspensions;
 
@@ -55,6 +56,9 @@ mod traffic;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/users.rs"]
 mod users;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/webhooks.rs"]
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -16,3 +16,4 @@ mod settings;
 mod snapshot;
 mod start;
 mod support;
+mod webhooks;

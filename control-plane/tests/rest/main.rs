@@ -45,3 +45,5 @@ mod token_updates;
 mod tokens;
 mod user_import;
 mod users;
+mod webhook_receiver;
+mod webhooks;

@@ -1,5 +1,6 @@
 //! Several servers of one PostgreSQL.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,11 +10,14 @@ use gatepass_control_plane::app::Storage;
 use gatepass_control_plane::audit;
 use gatepass_control_plane::store::place::DatabaseUrl;
 use gatepass_control_plane::store::{Store, StoreError, Transaction, Version};
+use gatepass_control_plane::suspension;
+use gatepass_control_plane::webhooks::sending::{note_due, send_due};
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::postgres::Postgres;
-use crate::support::{Gate, id, private_folder, secret};
+use crate::support::{DAY, Gate, id, private_folder, secret};
+use crate::webhook_receiver::{Receiver, outgoing};
 
 /// A database and a key for several servers.
 struct Shared {
@@ -241,4 +245,44 @@ async fn a_change_after_a_failover_is_in_a_new_epoch_and_delivered() {
     gate.until(|| gate.delivered()["epoch"] == after.epoch).await;
     gate.caught_up().await;
     assert!(gate.delivered_token(&id(&made)).is_none());
+}
+
+#[tokio::test]
+async fn two_replicas_send_each_post_once_and_suspend_everybody_once() {
+    let shared = Shared::new().await;
+    let mut first = shared.replica().await;
+    let mut second = shared.replica().await;
+    first.posts_by(outgoing(&["127.0.0.0/8"], None));
+    second.posts_by(outgoing(&["127.0.0.0/8"], None));
+    let receiver = Receiver::start(None).await;
+    let admin = first.admin.clone();
+    first.settings(json!({"custom_validity": true, "suspend_after_days": 30})).await;
+    first.post("/webhooks", &admin, json!({"url": receiver.url("/")})).await.ok(201);
+    for number in 0..6 {
+        let name = format!("user{number}");
+        first.post("/users", &admin, json!({"name": name, "role": "user"})).await.ok(201);
+        first.token(&admin, json!({"description": "x", "user": name, "valid_for": "P55D"})).await;
+    }
+    for gate in [&first, &second] {
+        gate.pass(25 * DAY);
+    }
+    tokio::try_join!(note_due(&first.context), note_due(&second.context)).unwrap();
+    for _ in 0..4 {
+        tokio::try_join!(send_due(&first.context), send_due(&second.context)).unwrap();
+    }
+    let posts = receiver.take();
+    let ids: BTreeSet<_> = posts.iter().map(|post| post.header("webhook-id")).collect();
+    assert_eq!((posts.len(), ids.len()), (6, 6));
+    for gate in [&first, &second] {
+        gate.pass(5 * DAY);
+    }
+    tokio::try_join!(suspension::keep_up(&first.context), suspension::keep_up(&second.context)).unwrap();
+    let entries = first.context.store.read().await.unwrap().audit_before(None, 200).await.unwrap();
+    let suspended = entries.iter().filter(|entry| entry.draft.action == "user.suspended");
+    assert_eq!(suspended.count(), 7, "six and the first admin");
+    second.caught_up().await;
+    let told = second.delivered();
+    let tokens = told["tokens"].as_array().unwrap();
+    let stopped = tokens.iter().filter(|token| token["refuse"] == "user_inactive");
+    assert_eq!((stopped.count(), tokens.len()), (7, 7), "{told:#}");
 }

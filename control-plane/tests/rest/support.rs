@@ -22,6 +22,7 @@ use gatepass_control_plane::domain::session::Limits;
 use gatepass_control_plane::oidc::Provider;
 use gatepass_control_plane::password::PasswordHashing;
 use gatepass_control_plane::store::{Store, Version};
+use gatepass_control_plane::webhooks::outgoing::Outgoing;
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -139,6 +140,7 @@ pub async fn server_with(
         begin_epoch: false,
         gate_url: None,
         report: Some(Report::default()),
+        outgoing: Arc::default(),
     };
     let context = app::open_for_server(folder, storage).await?;
     let store = between(Arc::clone(&context.store));
@@ -179,6 +181,13 @@ impl Gate {
             delivery: tokio::spawn(server.delivery.run()),
             _lock: server.lock,
         })
+    }
+
+    /// Has posts to webhooks sent by this.
+    pub fn posts_by(&mut self, outgoing: Outgoing) {
+        self.context.outgoing = Arc::new(outgoing);
+        self.api.context = self.context.clone();
+        self.router = api::router(self.api.clone());
     }
 
     /// Lets people sign in with a provider.

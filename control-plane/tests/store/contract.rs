@@ -14,7 +14,7 @@ use gatepass_control_plane::store::{LastReport, Store, StoreError, TokenFilter, 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::{changes, overview, people, sources, suspensions, token_lists};
+use crate::{changes, outbox, overview, people, sources, suspensions, token_lists};
 
 #[tokio::test]
 async fn sqlite_keeps_the_contract() {
@@ -73,6 +73,9 @@ pub async fn contract(store: &dyn Store) {
     suspensions::proxies_are_told(store).await;
     suspensions::tokens_that_end_soon_are_counted(store).await;
     sources::contract(store).await;
+    outbox::webhooks(store).await;
+    outbox::what_is_to_be_told(store).await;
+    outbox::deliveries(store).await;
     readers_see_one_state_and_writers_take_turns(store).await;
 }
 

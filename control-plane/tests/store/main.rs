@@ -3,6 +3,7 @@
 
 mod changes;
 mod contract;
+mod outbox;
 mod overview;
 mod people;
 mod postgres;

@@ -67,6 +67,18 @@ actions! {
     SignInFailed => "sign_in.failed",
     /// Sessions of somebody were ended.
     SessionEnded => "session.ended",
+    /// An endpoint that is told of tokens was added.
+    WebhookCreated => "webhook.created",
+    /// An endpoint was changed.
+    WebhookUpdated => "webhook.updated",
+    /// An endpoint got another secret.
+    WebhookRotated => "webhook.rotated",
+    /// An endpoint was tried out.
+    WebhookTested => "webhook.tested",
+    /// An endpoint took no posts for long, or wants no more.
+    WebhookDisabled => "webhook.disabled",
+    /// An endpoint was removed.
+    WebhookDeleted => "webhook.deleted",
     /// The server was started on a database that there was, with a new epoch.
     EpochStarted => "epoch.started",
     /// A backup was put back, or what has ended since one was ended again.
