@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, Write as _};
 
+use crate::domain::terminal::harmless;
+
 /// Prints `text` as it is. A reader that has gone, as `head` does, has had what it wanted: no error.
 ///
 /// # Errors
@@ -25,5 +27,5 @@ pub(super) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
 /// Tells something beside the result, on standard error.
 pub(super) fn note(text: &str) {
     // With nobody to tell it to, the result stands for itself.
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", text.lines().map(harmless).collect::<Vec<_>>().join("\n"));
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use gatepass::address::Range;
 use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
-use serde::de::Error as _;
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Most entries of a token's own list, after ranges have become CIDRs.
@@ -67,6 +67,38 @@ impl<'de> Deserialize<'de> for IpList {
         nets.dedup();
         Ok(Self(nets))
     }
+}
+
+/// A list of at most [`MAX_TOKEN_ENTRIES`] CIDRs, which ends being read where it has more: a range of thirteen characters
+/// can come to 143 of them.
+///
+/// # Errors
+/// It has more, or an entry is none.
+pub fn of_token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IpList, D::Error> {
+    struct Bounded;
+    impl<'de> Visitor<'de> for Bounded {
+        type Value = IpList;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a list of addresses, CIDRs and ranges")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<IpList, A::Error> {
+            let mut nets = Vec::new();
+            while let Some(Entry(more)) = entries.next_element()? {
+                nets.extend(more);
+                if nets.len() > MAX_TOKEN_ENTRIES {
+                    let problem =
+                        format_args!("comes to more than {MAX_TOKEN_ENTRIES} CIDRs, which is the most");
+                    return Err(A::Error::custom(problem));
+                }
+            }
+            nets.sort();
+            nets.dedup();
+            Ok(IpList(nets))
+        }
+    }
+    deserializer.deserialize_seq(Bounded)
 }
 
 fn entry_text(net: &IpNet) -> String {

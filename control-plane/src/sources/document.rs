@@ -1,9 +1,12 @@
 //! What a source pushes: a list of entries, as JSON or as YAML.
 
+use std::fmt;
+
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::address::IpList;
+use crate::domain::address::{self, IpList};
 use crate::domain::choice::given;
 use crate::domain::malformed::Malformed;
 use crate::domain::object::Object;
@@ -60,16 +63,39 @@ pub struct Entry {
     #[serde(default)]
     pub scope: Option<String>,
     /// Where it may be used from; everywhere without it.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "allowed_ips")]
     pub allowed_ips: Option<IpList>,
     /// Whether it is refused for the time being.
     #[serde(default)]
     pub disabled: bool,
 }
 
+fn allowed_ips<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IpList>, D::Error> {
+    address::of_token(deserializer).map(Some)
+}
+
+/// Entries, of which no more are read than any source may have: a document is long enough for many more.
 fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
-    let entries = Vec::<Object<Entry>>::deserialize(deserializer)?;
-    Ok(entries.into_iter().map(|Object(entry)| entry).collect())
+    struct Bounded;
+    impl<'de> Visitor<'de> for Bounded {
+        type Value = Vec<Entry>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of entries")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Vec<Entry>, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(Object(entry)) = all.next_element()? {
+                if entries.len() >= MAX_ENTRIES as usize {
+                    return Err(A::Error::custom(format_args!("has more than {MAX_ENTRIES} entries")));
+                }
+                entries.push(entry);
+            }
+            Ok(entries)
+        }
+    }
+    deserializer.deserialize_seq(Bounded)
 }
 
 impl Document {

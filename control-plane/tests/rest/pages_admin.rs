@@ -290,12 +290,43 @@ async fn users_are_created_changed_and_given_passwords() {
     let set = with_csrf(&page, &[("password", "correct horse")]);
     assert_eq!(ada.post("/admin/users/Wilma%20F/password", &set).await.status, 303);
     Visitor::signed_in(&gate, "Wilma F").await;
-    let off = with_csrf(&page, &[("role", "user"), ("groups", "dev")]);
+    let loaded = loaded(&page);
+    let off = with_csrf(&page, &[("role", "user"), ("groups", "dev"), ("loaded", &loaded)]);
     assert_eq!(ada.post("/admin/users/Wilma%20F", &off).await.status, 303);
     let shown = gate.get("/users/Wilma%20F", &gate.admin).await.ok(200);
     assert_eq!(json!([shown["role"], shown["active"], shown["email"]]), json!(["user", false, null]));
     let found = ada.get("/admin/users?search=wilma&active=false").await.text;
     assert!(found.contains("/admin/users/Wilma%20F") && !found.contains("/admin/users/fred"), "{found}");
+}
+
+/// What the form on a page showed at first.
+fn loaded(page: &Reply) -> String {
+    hidden(page, "loaded").replace("&#34;", "\"").replace("&#39;", "'").replace("&#38;", "&")
+}
+
+#[tokio::test]
+async fn saving_a_page_that_was_open_for_long_undoes_nothing_that_others_did() {
+    let gate = gate().await;
+    let mut ada = Visitor::signed_in(&gate, "ada").await;
+    gate.patch("/users/fred", &gate.admin, json!({"role": "token_manager"})).await.ok(200);
+    let page = ada.get("/admin/users/fred").await;
+    // Meanwhile somebody deactivates and demotes fred.
+    gate.patch("/users/fred", &gate.admin, json!({"active": false, "role": "user"})).await.ok(200);
+    let loaded = loaded(&page);
+    let typed =
+        |email| [("role", "token_manager"), ("active", "on"), ("email", email), ("loaded", loaded.as_str())];
+    let wrong = ada.post("/admin/users/fred", &with_csrf(&page, &typed("no mail\u{7}"))).await;
+    assert_eq!(wrong.status, 400, "{wrong:?}");
+    assert_eq!(self::loaded(&wrong), loaded, "what was typed is kept, and what it differs from");
+    assert_eq!(ada.post("/admin/users/fred", &with_csrf(&page, &typed("f@example.com"))).await.status, 303);
+    let shown = gate.get("/users/fred", &gate.admin).await.ok(200);
+    assert_eq!(
+        json!([shown["role"], shown["active"], shown["email"]]),
+        json!(["user", false, "f@example.com"]),
+        "only what was changed in the form"
+    );
+    let without = with_csrf(&page, &[("role", "user"), ("active", "on")]);
+    assert_eq!(ada.post("/admin/users/fred", &without).await.status, 400, "a form of an older page");
 }
 
 #[tokio::test]
@@ -304,7 +335,9 @@ async fn the_last_admin_stays_one() {
     gate.patch("/users/admin", &gate.admin, json!({"active": false})).await.ok(200);
     let mut ada = Visitor::signed_in(&gate, "ada").await;
     let page = ada.get("/admin/users/ada").await;
-    let off = ada.post("/admin/users/ada", &with_csrf(&page, &[("role", "user"), ("active", "on")])).await;
+    let loaded = loaded(&page);
+    let fields = [("role", "user"), ("active", "on"), ("loaded", &loaded)];
+    let off = ada.post("/admin/users/ada", &with_csrf(&page, &fields)).await;
     assert_eq!(off.status, 409);
     assert!(off.text.contains("No active admin would be left"), "{off:?}");
 }

@@ -1,7 +1,7 @@
 //! `/sources/{name}/snapshot`.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -107,10 +107,12 @@ pub(in crate::api) async fn push_snapshot(
         allow_removals: flag("allow_removals", query.allow_removals.as_deref())?,
         expected: expected_versions(&headers)?,
     };
-    let _turn = api.pushes.begin(&name)?;
+    let turn = Pushes::begin(&api.pushes, &name)?;
     let (kind, bytes) = body::of_types(request, DOCUMENT, &["application/json", YAML]).await?;
     let format = if kind == YAML { Format::Yaml } else { Format::Json };
-    let document = apart(move || Document::parse(format, &bytes).map_err(Error::from)).await?;
+    // The turn goes along: a caller who hangs up ends this request, and not what is being read.
+    let read = apart(move || Document::parse(format, &bytes).map(|read| (read, turn)).map_err(Error::from));
+    let (document, _turn) = read.await?;
     let (report, committed) = sources::push(&api.context, &who, &name, document, &push).await?;
     Ok((etag(report.revision), revision(committed.as_ref()), axum::Json(report)).into_response())
 }
@@ -129,9 +131,9 @@ fn flag(field: &str, value: Option<&str>) -> Result<bool, Problem> {
 pub struct Pushes(Mutex<HashSet<String>>);
 
 impl Pushes {
-    fn begin(&self, source: &str) -> Result<Turn<'_>, Problem> {
-        if self.names().insert(source.to_owned()) {
-            return Ok(Turn { pushes: self, source: source.to_owned() });
+    fn begin(pushes: &Arc<Self>, source: &str) -> Result<Turn, Problem> {
+        if pushes.names().insert(source.to_owned()) {
+            return Ok(Turn { pushes: Arc::clone(pushes), source: source.to_owned() });
         }
         let detail = "another push of this source is under way: try again when it is done";
         Err(Problem::new(StatusCode::CONFLICT, "push_in_progress", detail))
@@ -144,12 +146,12 @@ impl Pushes {
 }
 
 /// The right to push entries of a source, until it is dropped.
-struct Turn<'a> {
-    pushes: &'a Pushes,
+struct Turn {
+    pushes: Arc<Pushes>,
     source: String,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
         self.pushes.names().remove(&self.source);
     }
@@ -161,11 +163,12 @@ mod tests {
 
     #[test]
     fn one_push_of_a_source_is_under_way_at_a_time() {
-        let pushes = Pushes::default();
-        let first = pushes.begin("ci").ok();
-        assert!(first.is_some() && pushes.begin("ci").is_err());
-        assert!(pushes.begin("other").is_ok(), "another source's is another matter");
+        let pushes = Arc::new(Pushes::default());
+        let begin = |source: &str| Pushes::begin(&pushes, source).ok();
+        let first = begin("ci");
+        assert!(first.is_some() && begin("ci").is_none());
+        assert!(begin("other").is_some(), "another source's is another matter");
         drop(first);
-        assert!(pushes.begin("ci").is_ok());
+        assert!(begin("ci").is_some());
     }
 }

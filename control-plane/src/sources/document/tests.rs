@@ -66,6 +66,8 @@ fn what_is_wrong_is_named_in_both() {
         (with("disabled", json!("yes")), "entries[1].disabled"),
         (with("allowed_ips", json!(["10.0.0.1", "x"])), "entries[1].allowed_ips[1]"),
         (with("allowed_ips", json!(null)), "entries[1].allowed_ips"),
+        // Thirteen characters that come to 143 CIDRs.
+        (with("allowed_ips", json!(["::1-ffff::"])), "entries[1].allowed_ips"),
         (with("scope", json!(["a"])), "entries[1].scope"),
         (with("control_plane", json!(true)), "entries[1].control_plane"),
         (json!({"entries": [{"id": "a", "user": "b"}]}), "entries[0].sha256"),
@@ -134,4 +136,14 @@ fn errors_do_not_repeat_what_they_are_about() {
         let error = Document::parse(Format::Yaml, text.as_bytes()).unwrap_err();
         assert!(!format!("{error:?}").contains(&secret[..20]), "{error:?}");
     }
+}
+
+#[test]
+fn no_more_is_read_than_a_source_may_have() {
+    let entries = vec![json!({"id": "a", "sha256": "", "user": ""}); MAX_ENTRIES as usize + 1];
+    let document = json!({"entries": entries}).to_string();
+    // Not even to the end, where it is no JSON.
+    let cut = document.strip_suffix("]}").unwrap();
+    let refused = Document::parse(Format::Json, cut.as_bytes()).unwrap_err();
+    assert_eq!((refused.field.as_str(), refused.problem.contains("100000 entries")), ("entries", true));
 }

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
+use serde::{Deserialize, Serialize};
 
 use super::{ADMIN, Tab, USERS, tabs};
 use crate::api::extract::Name;
@@ -46,6 +47,8 @@ struct UserPage {
     csrf: String,
     row: Row,
     form: Form,
+    /// What the form showed first, see [`Loaded`].
+    loaded: String,
     is_own: bool,
     errors: Errors,
 }
@@ -91,6 +94,52 @@ struct Form {
     groups: String,
     active: bool,
     exempt: bool,
+}
+
+/// What a form showed before anything was typed. Only what differs from it is changed: a form that was open for long must not
+/// undo what somebody else has done meanwhile, such as a deactivation.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Loaded {
+    role: Role,
+    active: bool,
+    display_name: Option<String>,
+    email: Option<String>,
+    groups: Groups,
+    exempt: bool,
+}
+
+impl Loaded {
+    fn of(view: &UserView) -> Result<String, Problem> {
+        let record = &view.record;
+        let loaded = Self {
+            role: record.role,
+            active: record.active,
+            display_name: record.display_name.clone(),
+            email: record.email.clone(),
+            groups: record.groups.clone(),
+            exempt: record.exempt_from_suspension,
+        };
+        let text = serde_json::to_string(&loaded);
+        text.map_err(|error| Error::Internal(format!("a form cannot be written: {error}")).into())
+    }
+
+    /// What somebody has changed in the form.
+    fn changed(fields: &Fields) -> Result<UserPatch, Error> {
+        fn changed<T: PartialEq>(now: T, was: &T) -> Option<T> {
+            (now != *was).then_some(now)
+        }
+        let loaded = serde_json::from_str(fields.raw("loaded"));
+        let loaded: Self = loaded.map_err(|_| Error::invalid("loaded", "load the page again"))?;
+        Ok(UserPatch {
+            role: changed(role(fields)?, &loaded.role),
+            active: changed(fields.ticked("active"), &loaded.active),
+            display_name: changed(fields.given("display_name"), &loaded.display_name),
+            email: changed(fields.given("email"), &loaded.email),
+            groups: changed(groups(fields)?, &loaded.groups),
+            exempt_from_suspension: changed(fields.ticked("exempt"), &loaded.exempt),
+        })
+    }
 }
 
 /// What is wrong, by the field that it is told beside.
@@ -291,22 +340,29 @@ pub(super) async fn show(
     fields: Fields,
 ) -> Result<Response, Problem> {
     let view = use_case::show(&api.context, &visitor.caller, &name).await?;
-    let shown = UserPage::new(&api, &visitor, &view, Errors::default(), fields.text("done"));
+    let shown = UserPage::new(&api, &visitor, &view, Errors::default(), fields.text("done"))?;
     page(StatusCode::OK, &shown)
 }
 
 impl UserPage {
-    fn new(api: &Api, visitor: &Visitor, view: &UserView, errors: Errors, done: &str) -> Self {
+    fn new(
+        api: &Api,
+        visitor: &Visitor,
+        view: &UserView,
+        errors: Errors,
+        done: &str,
+    ) -> Result<Self, Problem> {
         let name = view.record.name.clone();
-        Self {
+        Ok(Self {
             is_own: name == visitor.name(),
             frame: Frame::new(visitor, ADMIN, name).after(done),
             tabs: tabs(USERS),
             csrf: visitor.csrf.clone(),
             row: Row::of(view, api.context.clock.now().as_second()),
             form: Form::of(view),
+            loaded: Loaded::of(view)?,
             errors,
-        }
+        })
     }
 }
 
@@ -320,9 +376,12 @@ async fn again(
 ) -> Result<Response, Problem> {
     let problem = told_on_page(error)?;
     let view = use_case::show(&api.context, &sent.visitor.caller, name).await?;
-    let shown = UserPage::new(api, &sent.visitor, &view, Errors::of(&problem), "");
-    let form = typed.map(|form| Form { name: name.to_owned(), ..form });
-    let shown = UserPage { form: form.unwrap_or_else(|| Form::of(&view)), ..shown };
+    let mut shown = UserPage::new(api, &sent.visitor, &view, Errors::of(&problem), "")?;
+    if let Some(form) = typed {
+        // What was typed differs from what the form showed at first, and not from what there is by now.
+        shown.form = Form { name: name.to_owned(), ..form };
+        sent.fields.raw("loaded").clone_into(&mut shown.loaded);
+    }
     Ok(problem.on_page(page(problem.status(), &shown)?))
 }
 
@@ -334,14 +393,7 @@ pub(super) async fn update(
 ) -> Result<Response, Problem> {
     let fields = &sent.fields;
     let changed = async {
-        let patch = UserPatch {
-            role: Some(role(fields)?),
-            active: Some(fields.ticked("active")),
-            display_name: Some(fields.given("display_name")),
-            email: Some(fields.given("email")),
-            groups: Some(groups(fields)?),
-            exempt_from_suspension: Some(fields.ticked("exempt")),
-        };
+        let patch = Loaded::changed(fields)?;
         use_case::update(&api.context, &sent.visitor.caller, &name, patch).await
     };
     match changed.await {
