@@ -85,7 +85,7 @@ pub async fn create(context: &Context, caller: &Caller, new: NewSource) -> Resul
     let source = Source {
         id: 0,
         name: new.name,
-        description: new.description.unwrap_or_default(),
+        description: described(new.description)?,
         users,
         max_entries: new.max_entries.unwrap_or(DEFAULT_ENTRIES),
         creator: change.actor().to_owned(),
@@ -201,7 +201,7 @@ fn rule(mut exact: Vec<String>, prefix: Option<String>) -> NameRule {
 fn patched(old: &Source, patch: SourcePatch) -> Source {
     let exact = patch.users.unwrap_or_else(|| old.users.exact.clone());
     let prefix = patch.user_prefix.unwrap_or_else(|| old.users.prefix.clone());
-    let description = patch.description.map(Option::unwrap_or_default);
+    let description = patch.description.map(described).transpose()?;
     Source {
         description: description.unwrap_or_else(|| old.description.clone()),
         users: rule(exact, prefix),
@@ -262,4 +262,12 @@ async fn outside(change: &mut Change<'_>, source: &Source) -> Result<Vec<Token>,
     let admitted: std::collections::HashSet<String> =
         named.into_iter().filter(|user| source.users.check(user).is_ok()).map(|user| user.name).collect();
     Ok(entries.into_iter().filter(|token| !admitted.contains(&token.owner)).collect())
+}
+
+/// A description, or none: an empty one is neither.
+fn described(text: Option<String>) -> Result<String, Error> {
+    if text.as_ref().is_some_and(String::is_empty) {
+        return Err(Error::invalid("description", "must not be empty: leave it out"));
+    }
+    Ok(text.unwrap_or_default())
 }
