@@ -156,7 +156,7 @@ pub async fn update(
         return Err(Error::Stale);
     }
     let ends_entries = patch.end_entries.unwrap_or(false);
-    let new = patched(&old, patch);
+    let new = patched(&old, patch)?;
     check(&mut change, &new, &old.users.exact).await?;
     if new == old {
         return Ok((view(change.tx.as_mut(), &old).await?, None));
@@ -198,16 +198,16 @@ fn rule(mut exact: Vec<String>, prefix: Option<String>) -> NameRule {
     NameRule { exact, prefix }
 }
 
-fn patched(old: &Source, patch: SourcePatch) -> Source {
+fn patched(old: &Source, patch: SourcePatch) -> Result<Source, Error> {
     let exact = patch.users.unwrap_or_else(|| old.users.exact.clone());
     let prefix = patch.user_prefix.unwrap_or_else(|| old.users.prefix.clone());
     let description = patch.description.map(described).transpose()?;
-    Source {
+    Ok(Source {
         description: description.unwrap_or_else(|| old.description.clone()),
         users: rule(exact, prefix),
         max_entries: patch.max_entries.unwrap_or(old.max_entries),
         ..old.clone()
-    }
+    })
 }
 
 /// Checks what somebody asks for; `known` are names that the source has already.
