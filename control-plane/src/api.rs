@@ -66,6 +66,8 @@ pub struct Api {
     pub proxies: Arc<TrustedProxies>,
     /// Names under which this server answers.
     pub hosts: Arc<AllowedHosts>,
+    /// The host that browsers reach this server under by https, in lower case, if that is known.
+    pub https_host: Option<Arc<str>>,
     /// The provider with which people sign in, if there is one.
     pub oidc: Option<Arc<Provider>>,
     /// Where clients reach the gate, as pages show it; not known if absent.

@@ -72,6 +72,8 @@ pub struct Config {
     pub sign_ins_per_minute: u32,
     /// How long people stay signed in.
     pub sessions: session::Limits,
+    /// The host that browsers reach REST under by https, if that is known.
+    pub https_host: Option<String>,
     /// The provider with which people sign in, if there is one.
     pub oidc: Option<Arc<Provider>>,
     /// Where clients reach the gate, as pages show it; not known if absent.
@@ -229,6 +231,7 @@ impl Server {
             context,
             proxies: Arc::new(config.proxies),
             hosts: Arc::new(config.hosts),
+            https_host: config.https_host.map(|host| host.to_ascii_lowercase().into()),
             oidc: config.oidc,
             gate_url: config.gate_url.map(Arc::from),
             creations: Arc::new(CreationLimit::per_minute(config.creations_per_minute)),

@@ -18,6 +18,7 @@ pub mod serve;
 pub mod settings;
 mod settings_file;
 pub mod snapshot;
+pub mod source;
 pub mod storage;
 pub mod token;
 pub mod user;
@@ -76,6 +77,9 @@ enum Command {
     /// Manage tokens on a server
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Manage on a server from where CI pushes
+    #[command(subcommand)]
+    Source(source::SourceCommand),
     /// Show and change the settings of a server
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
@@ -121,6 +125,7 @@ impl Cli {
             Command::Context(command) => context::execute(command),
             Command::Whoami(args) => whoami::execute(args).await,
             Command::Token(command) => token::execute(command).await,
+            Command::Source(command) => source::execute(command).await,
             Command::Settings(command) => settings::execute(command).await,
             Command::Completions(args) => completions::execute(args, Self::command()),
             Command::Render(command) => tokio::task::spawn_blocking(|| render::execute(command)).await?,

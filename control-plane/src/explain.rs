@@ -17,6 +17,7 @@ use crate::context::Context;
 use crate::domain::authority::{self, Owner};
 use crate::domain::listing::{Sort, SortBy};
 use crate::domain::settings::Settings;
+use crate::domain::source::{entry_id, is_entry, source_of};
 use crate::domain::token::{State, Token};
 use crate::domain::user::User;
 use crate::error::Error;
@@ -28,8 +29,10 @@ pub(crate) use advice::{Advice, Who};
 use gate::{Asked, Credentials, Gate};
 pub use question::{MAX_METHOD, MAX_PATH, Question};
 
-/// Most tokens of a user that are looked at, the newest ones.
+/// Most tokens of a user that are looked at, the newest ones, and as many entries of sources.
 pub const MAX_TOKENS: usize = 20;
+/// One more tells whether there are more.
+const ENTRIES_AND_ONE: u32 = 21;
 
 /// What the filter decides, and why.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -44,9 +47,10 @@ pub struct Explanation {
     /// The address as lists are compared with it: an IPv4-mapped one as IPv4.
     #[schema(value_type = schema::Ip)]
     pub(crate) address: IpAddr,
-    /// For a token one; for a user each of the newest tokens, then a password, another token and no credentials at all.
+    /// For a token one; for a user each of the newest tokens and entries, then a password, another token and no credentials
+    /// at all.
     pub(crate) cases: Vec<Case>,
-    /// Whether the user has more tokens than were looked at; ask for one by its id.
+    /// Whether the user has more tokens, or entries, than were looked at; ask for one by its id.
     pub(crate) more_tokens: bool,
 }
 
@@ -56,9 +60,12 @@ pub struct Explanation {
 pub struct Case {
     /// What the request would carry.
     pub(crate) credentials: Kind,
-    /// The token, if it is one.
+    /// The token, if it is one that somebody made here.
     #[schema(required)]
     pub(crate) token: Option<TokenView>,
+    /// The entry, if it is one that a source has pushed.
+    #[schema(required)]
+    pub(crate) entry: Option<Entry>,
     /// Whether the request goes on to the service.
     pub(crate) allowed: bool,
     /// The decision as the access log has it: `allow.token`, `refuse.ip_not_allowed`, …
@@ -71,6 +78,40 @@ pub struct Case {
     pub(crate) code: Option<&'static str>,
     #[serde(flatten)]
     pub(crate) advice: Advice,
+}
+
+/// An entry of a source.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ExplainedEntry)]
+pub(crate) struct Entry {
+    #[schema(value_type = schema::SourceName)]
+    pub(crate) source: String,
+    /// Within its source.
+    #[schema(value_type = schema::EntryId)]
+    pub(crate) id: String,
+    /// As proxies know it.
+    #[schema(value_type = schema::TokenId)]
+    pub(crate) token_id: String,
+    #[schema(value_type = schema::UserName)]
+    pub(crate) user: String,
+    pub(crate) state: State,
+    /// When it ends; null is never.
+    #[schema(value_type = Option<schema::Time>, required)]
+    pub(crate) expires_at: Option<String>,
+}
+
+impl Entry {
+    /// `None` for a token that nobody has pushed.
+    fn of(token: &Token, now: i64) -> Option<Self> {
+        token.is_entry().then(|| Self {
+            source: source_of(&token.id).to_owned(),
+            id: entry_id(&token.id).to_owned(),
+            token_id: token.id.clone(),
+            user: token.owner.clone(),
+            state: token.state(now),
+            expires_at: token.expires_at.map(rfc3339),
+        })
+    }
 }
 
 /// What a request carries.
@@ -101,7 +142,7 @@ pub async fn explain(context: &Context, caller: &Caller, question: Question) -> 
     let subject = Subject::of(tx.as_mut(), caller, &question, now.as_second()).await?;
     let snapshot = context.newest.of(tx.as_mut(), context.report.as_ref(), now).await?;
     drop(tx);
-    let gate = Gate::new(&snapshot, &subject.tokens, context.random.as_ref())?;
+    let gate = Gate::new(&snapshot, &settings, &subject.tokens, context.random.as_ref())?;
     let answer = Answer { settings: &settings, gate: &gate, asked: &asked, now: now.as_second() };
     Ok(Explanation {
         epoch: snapshot.version.epoch.clone(),
@@ -130,7 +171,7 @@ impl Subject {
     ) -> Result<Self, Error> {
         let who = caller.principal();
         if let Some(id) = &question.token {
-            let token = tx.token(id).await?;
+            let token = if is_entry(id) { tx.entry(id).await? } else { tx.token(id).await? };
             let token = token.filter(|token| authority::sees(who, token.owner_for_authority()));
             let tokens = vec![token.ok_or(Error::NotFound("token"))?];
             return Ok(Self { tokens, more: false, user: None });
@@ -150,7 +191,11 @@ impl Subject {
             ..TokenFilter::default()
         };
         let page = tx.tokens(&filter).await?;
-        Ok(Self { tokens: page.tokens, more: page.next.is_some(), user: Some(user) })
+        let mut entries = tx.entries_of(user.id, ENTRIES_AND_ONE).await?;
+        let more = page.next.is_some() || entries.len() > MAX_TOKENS;
+        entries.truncate(MAX_TOKENS);
+        let tokens = page.tokens.into_iter().chain(entries).collect();
+        Ok(Self { tokens, more, user: Some(user) })
     }
 }
 
@@ -185,7 +230,8 @@ impl Answer<'_> {
         let reply = outcome.refusal.map(Reply::to);
         Case {
             credentials,
-            token: token.map(|token| TokenView::new(token, self.now)),
+            token: token.filter(|token| !token.is_entry()).map(|token| TokenView::new(token, self.now)),
+            entry: token.and_then(|token| Entry::of(token, self.now)),
             allowed: reply.is_none(),
             decision: outcome.decision,
             status: reply.as_ref().map(|reply| reply.status),

@@ -12,7 +12,7 @@ use crate::domain::authority::{self, Reach};
 use crate::domain::traffic::{Span, is_allowed};
 use crate::error::Error;
 use crate::schema;
-use crate::store::{Decided, TokenCounts};
+use crate::store::{Decided, EntryCounts, TokenCounts};
 
 /// How many tokens there are, and how the proxies decide.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -22,6 +22,8 @@ pub struct Overview {
     pub at: String,
     /// Tokens that the caller may see: for token managers those of everyone but admins.
     pub tokens: Tokens,
+    /// What sources have pushed, which is not among the tokens: of each source, by name.
+    pub entries: Vec<Entries>,
     /// For admins; null for others.
     #[schema(required)]
     pub requests: Option<Requests>,
@@ -41,6 +43,25 @@ pub struct Tokens {
     pub revoked: u64,
     /// Active, and never used as far as was reported.
     pub never_used: u64,
+    /// Active, and ending within 7 times 24 hours.
+    pub expiring_within_7_days: u64,
+    /// Active, and ending within 30 times 24 hours.
+    pub expiring_within_30_days: u64,
+}
+
+/// How many entries a source has.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = OverviewOfEntries)]
+pub struct Entries {
+    /// The source's name.
+    #[schema(value_type = schema::SourceName)]
+    pub source: String,
+    /// In this state.
+    pub active: u64,
+    /// In this state.
+    pub disabled: u64,
+    /// In this state.
+    pub expired: u64,
     /// Active, and ending within 7 times 24 hours.
     pub expiring_within_7_days: u64,
     /// Active, and ending within 30 times 24 hours.
@@ -87,12 +108,13 @@ pub async fn show(context: &Context, caller: &Caller, span: Span) -> Result<Over
     let now = context.clock.now().as_second();
     let mut tx = context.store.read().await?;
     let tokens = tx.token_counts(now, sees_all).await?.into();
+    let entries = tx.entry_counts(now).await?.into_iter().map(Entries::from).collect();
     let mut requests = None;
     if authority::administers(caller.principal()).is_ok() {
         let ((from, until), (step, _)) = (span.range(now), span.steps());
         requests = Some(Requests::new(span, now, tx.decisions(from, until, step).await?));
     }
-    Ok(Overview { at: rfc3339(now), tokens, requests })
+    Ok(Overview { at: rfc3339(now), tokens, entries, requests })
 }
 
 impl From<TokenCounts> for Tokens {
@@ -105,6 +127,20 @@ impl From<TokenCounts> for Tokens {
             never_used: counts.never_used,
             expiring_within_7_days: counts.expiring_within_7_days,
             expiring_within_30_days: counts.expiring_within_30_days,
+        }
+    }
+}
+
+impl From<EntryCounts> for Entries {
+    fn from(counts: EntryCounts) -> Self {
+        let [_, expiring_within_7_days, expiring_within_30_days] = counts.expiring;
+        Self {
+            source: counts.source,
+            active: counts.active,
+            disabled: counts.disabled,
+            expired: counts.expired,
+            expiring_within_7_days,
+            expiring_within_30_days,
         }
     }
 }

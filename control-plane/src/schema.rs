@@ -68,6 +68,11 @@ const TEXT: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
 /// As `gatepass::names::check_user_name` wants it.
 const USER_NAME: &str = "^[^\\s\\u0000-\\u001f\\u007f-\\u009f:]([^\\u0000-\\u001f\\u007f-\\u009f:]*[^\\s\\u0000-\\u001f\\u007f-\\u009f:])?$";
 
+/// A user's name, or with a colon, which no name has, who is no user.
+const ACTOR: &str = "^([^\\s\\u0000-\\u001f\\u007f-\\u009f:]([^\\u0000-\\u001f\\u007f-\\u009f:]*[^\\s\\u0000-\\u001f\\u007f-\\u009f:])?|server:[a-z-]+|source:[a-z0-9][a-z0-9_-]*)$";
+/// As long as a name: what stands for who is no user is shorter.
+const MAX_ACTOR: usize = MAX_USER_NAME;
+
 kinds! {
     /// Any JSON value.
     Anything => json!({});
@@ -80,6 +85,11 @@ kinds! {
     UserName => json!({
         "type": "string", "minLength": 1, "maxLength": MAX_USER_NAME, "pattern": USER_NAME, "examples": ["fred"],
         "description": "No control character, colon or outer space; unique in any case, never changed and never given twice",
+    });
+    /// Who did something.
+    Actor => json!({
+        "type": "string", "minLength": 1, "maxLength": MAX_ACTOR, "pattern": ACTOR, "examples": ["fred"],
+        "description": "A user's name; or what is none: `first-start`, `data-folder`, `server:…` (the server itself) or `source:NAME` (a source)",
     });
     /// The groups that a person is in.
     GroupNames => group_names();

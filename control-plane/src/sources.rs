@@ -2,7 +2,9 @@
 
 mod caller;
 mod document;
+mod limits;
 mod manage;
+mod people;
 mod plan;
 mod push;
 mod push_tokens;
@@ -21,7 +23,9 @@ use crate::tokens::{self, TokenRecord};
 pub(crate) use caller::verify;
 pub use caller::{PushCaller, Who, authenticate};
 pub use document::{Document, Format};
+pub use limits::PushLimits;
 pub use manage::{NewSource, SourcePatch, create, delete, list, show, update};
+pub(crate) use people::end_entries_by_prefix;
 pub use plan::{Group, Line, MAX_SHOWN};
 pub use push::{Push, Report, Snapshot, push, snapshot};
 pub(crate) use push_tokens::revoke_all_in;
@@ -51,12 +55,12 @@ fn target(source: &Source) -> String {
     source::actor(&source.name)
 }
 
-/// Ends entries, each with its own audit entry.
-async fn end_entries(change: &mut Change<'_>, entries: &[Token]) -> Result<(), Error> {
+/// Ends entries of a source, each with its own audit entry.
+async fn end_entries(change: &mut Change<'_>, source: &Source, entries: &[Token]) -> Result<(), Error> {
     if entries.is_empty() {
         return Ok(());
     }
-    remove(change, entries).await?;
+    remove(change, source, entries).await?;
     let (at, by) = (change.at(), change.actor().to_owned());
     for some in entries.chunks(AUDITS) {
         for token in some {
@@ -69,14 +73,17 @@ async fn end_entries(change: &mut Change<'_>, entries: &[Token]) -> Result<(), E
     Ok(())
 }
 
-/// Removes entries, without a word in the audit.
-async fn remove(change: &mut Change<'_>, entries: &[Token]) -> Result<(), Error> {
+/// Removes entries of a source, without a word in the audit.
+async fn remove(change: &mut Change<'_>, source: &Source, entries: &[Token]) -> Result<(), Error> {
     let ids: Vec<&str> = entries.iter().map(|token| token.id.as_str()).collect();
-    let removed = change.tx.remove_entries(&ids).await?;
+    let at = change.at();
+    let removed = change.tx.remove_entries(&ids, at).await?;
     if usize::try_from(removed).ok() != Some(ids.len()) {
         return Err(StoreError::Unreadable("source entry").into());
     }
     change.tx.forget_gone_entries(REMOVALS).await?;
+    let before = at.saturating_sub(source::FIRST_PUSH_KNOWN);
+    change.tx.forget_first_pushes(source.id, before, source::MAX_FIRST_PUSHES).await?;
     change.filter_sees_it();
     Ok(())
 }

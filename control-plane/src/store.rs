@@ -32,7 +32,7 @@ use crate::domain::token::{State, Token};
 use crate::domain::usage::TokenUse;
 use crate::domain::user::{Identity, Role, User, UserFilter};
 use crate::idempotency::{Key, Known};
-pub use counts::{Decided, LastReport, TokenCounts};
+pub use counts::{Decided, EntryCounts, LastReport, TokenCounts};
 pub use filter::{Position, SortKey, TokenFilter, TokenPage};
 use outbox::Outbox;
 pub use sources::SourceTables;
@@ -103,6 +103,8 @@ pub struct Census {
     pub expiring: [u64; 3],
     /// By role and whether they are active; of what there are none is left out.
     pub users: Vec<(Role, bool, u64)>,
+    /// Entries of every source that was not deleted.
+    pub entries: Vec<EntryCounts>,
 }
 
 /// The life of a database, and the state of what the filter sees.
@@ -281,6 +283,8 @@ pub trait Transaction: SourceTables + Suspensions + Outbox + Send {
     /// Lets a token that is not revoked, or the entry of a source, end at `expires_at`; `false` when there is none, or it ends no later already.
     async fn shorten_token(&mut self, id: &str, expires_at: i64) -> Result<bool, StoreError>;
 
+    /// How many entries each source has at `now`, by the sources' names. Looks at every entry.
+    async fn entry_counts(&mut self, now: i64) -> Result<Vec<EntryCounts>, StoreError>;
     /// How many tokens are in use and end within 1, 7 and 30 days after `now`, those that end sooner included.
     async fn expiring_tokens(&mut self, now: i64) -> Result<[u64; 3], StoreError>;
     /// How many tokens and users there are at `now`.
@@ -333,8 +337,6 @@ pub trait Transaction: SourceTables + Suspensions + Outbox + Send {
 
     /// The end of the audit's chain.
     async fn audit_head(&mut self) -> Result<Head, StoreError>;
-    /// Adds an entry.
-    async fn append_audit(&mut self, entry: &Entry) -> Result<(), StoreError>;
     /// Adds entries, many with one statement.
     async fn append_audits(&mut self, entries: &[Entry]) -> Result<(), StoreError>;
     /// Entries after `after`, oldest first, at most `limit`.

@@ -20,6 +20,7 @@ use crate::domain::user::{Identity, Role, User, UserFilter, check_new_name, name
 use crate::domain::{authority, text};
 use crate::error::Error;
 use crate::schema;
+use crate::sources;
 use crate::suspension;
 use crate::tokens::Page;
 pub use identities::{IdentityView, NewIdentity, add_identity, identities, remove_identity};
@@ -279,6 +280,7 @@ pub(crate) async fn connect(
         created_at: change.at(),
     };
     change.tx.insert_identity(&identity).await?;
+    sources::end_entries_by_prefix(change, user).await?;
     let after = json!({"identity": {"issuer": issuer, "subject": subject}});
     change.record(Action::UserUpdated, target(user), &json!({"identity": null}), &after);
     Ok(())

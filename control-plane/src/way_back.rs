@@ -12,6 +12,7 @@ use crate::domain::user::{Role, system_actor};
 use crate::error::Error;
 use crate::first_start::{ADMIN, managing_token};
 use crate::password::Password;
+use crate::sources;
 use crate::suspension;
 use crate::users;
 
@@ -25,6 +26,7 @@ pub async fn set_password(context: &Context, name: &str, password: &Password) ->
     let user = change.tx.user(name).await?.ok_or(Error::NotFound("user"))?;
     change.tx.set_password_hash(user.id, &hash).await?;
     change.tx.remove_sessions_of(user.id, None).await?;
+    sources::end_entries_by_prefix(&mut change, &user).await?;
     let target = users::target(&user);
     change.record(Action::UserUpdated, target, &json!({"password": "old"}), &json!({"password": "new"}));
     change.commit().await?;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 
@@ -67,13 +67,36 @@ pub(super) fn wrap(router: Router<Api>, api: Api) -> Router<Api> {
         .layer(from_fn_with_state(api, every_request))
 }
 
+/// What browsers are told who came by TLS: for a year, by TLS only (RFC 6797).
+const HSTS: (HeaderName, HeaderValue) =
+    (header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+
+/// Whether the reply may say so. It must not come in clear (RFC 6797 §7.2): TLS ends here, or the request names what a
+/// proxy in front answers for by https. It counts for a host on every port, and this machine's is everybody's.
+fn tells_hsts(api: &Api, request: &Request) -> bool {
+    let host = request.headers().get(header::HOST).map(HeaderValue::as_bytes);
+    let authority = match request.uri().authority() {
+        Some(authority) => Some(authority.clone()),
+        None => host.and_then(|host| Authority::try_from(host).ok()),
+    };
+    let Some(host) = authority.map(|authority| authority.host().to_ascii_lowercase()) else { return false };
+    let of_this_machine = host == "localhost" || host.ends_with(".localhost");
+    let encrypted = request.extensions().get::<Encrypted>().is_some();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let proxied = peer.is_some_and(|ConnectInfo(peer)| api.proxies.admits(peer.ip()));
+    !of_this_machine && (encrypted || proxied && api.https_host.as_deref() == Some(host.as_str()))
+}
+
 async fn every_request(State(api): State<Api>, request: Request, next: Next) -> Response {
     let routine = |route: &str| ROUTINE.contains(&route) || web::is_routine(route);
     let weight = |route: &str, _| if routine(route) { Weight::Routine } else { Weight::Normal };
     let asked = web::Asked::of(&request);
     let answer = async |request| asked.told(decided(&api, request, next).await);
     let observer = Observer { context: &api.context, listener: "rest" };
-    observed(observer, weight, request, answer).await
+    let hsts = tells_hsts(&api, &request);
+    let mut response = observed(observer, weight, request, answer).await;
+    response.headers_mut().extend(hsts.then_some(HSTS));
+    response
 }
 
 async fn decided(api: &Api, request: Request, next: Next) -> Response {

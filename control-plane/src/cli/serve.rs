@@ -181,7 +181,7 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let rest = rest_transport(&args)?;
     let oidc = args.oidc.provider()?;
-    let public_host = args.oidc.public_host();
+    let (public_host, https_host) = (args.oidc.public_host(), args.oidc.https_host());
     let reports = &args.dataplane;
     let transport = reports.usage_reports.then(|| reports.transport()).transpose()?;
     let metrics = args.metrics.transport(&rest)?;
@@ -212,6 +212,7 @@ pub async fn serve(
         creations_per_minute: args.creations_per_minute,
         sign_ins_per_minute: args.sessions.sign_ins_per_minute,
         sessions: args.sessions.limits(),
+        https_host,
         oidc,
         begin_epoch: args.begin_epoch,
         gate_url: args.gate_url,

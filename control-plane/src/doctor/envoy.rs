@@ -97,20 +97,9 @@ fn stat(stats: &str, name: &str) -> Option<u64> {
 
 /// What the workers enforce, against what the control plane wants.
 fn enforced(told: &Told, newest: Option<&Version>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for line in told.stats.lines() {
-        let Some((name, count)) = line.split_once(".update_rejected: ") else { continue };
-        let ours = name.starts_with("extension_config_discovery.http_filter.");
-        // What was taken up since counts, too.
-        let taken = stat(&told.stats, &format!("{name}.update_success")).unwrap_or(0);
-        if ours && count.trim() != "0" && taken == 0 {
-            let found = format!("Envoy has refused every configuration of the filter so far ({count} times)");
-            let advice = "Envoy's log says why after `gatepass:`; does the module belong to this version of the control plane?";
-            findings.push(Finding::error("configuration_refused", found, advice));
-        }
-    }
     let revision = stat(&told.stats, REVISION);
     let given = filters::configurations(&told.dump).next().as_ref().and_then(read);
+    let mut findings = refused(&told.stats, given.as_ref(), newest);
     let Some(newest) = newest else { return findings };
     let Some(revision) = revision else {
         let found = "no worker tells which revision it enforces";
@@ -134,6 +123,37 @@ fn enforced(told: &Told, newest: Option<&Version>) -> Vec<Finding> {
             findings.push(Finding::error("revision", found, advice));
         }
         _ => findings.push(Finding::ok("revision", format!("revision {revision} is enforced, {wanted}"))),
+    }
+    findings
+}
+
+/// Configurations that Envoy did not take. Its counters do not tell which came last; that it holds an older one than there is
+/// does.
+fn refused(stats: &str, given: Option<&PluginConfiguration>, newest: Option<&Version>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let held = given.and_then(|given| given.revision.parse::<u64>().ok());
+    let wanted = newest.filter(|newest| given.is_some_and(|given| given.epoch == newest.epoch));
+    let behind = held.zip(wanted).filter(|(held, newest)| *held < newest.revision);
+    for line in stats.lines() {
+        let Some((name, count)) = line.split_once(".update_rejected: ") else { continue };
+        let ours = name.starts_with("extension_config_discovery.http_filter.");
+        if !ours || count.trim() == "0" {
+            continue;
+        }
+        let taken = stat(stats, &format!("{name}.update_success")).unwrap_or(0);
+        let found = match behind {
+            _ if taken == 0 => {
+                format!("Envoy has refused every configuration of the filter so far ({count} times)")
+            }
+            Some((held, newest)) => format!(
+                "Envoy has refused a configuration of the filter ({count} times), and still holds revision {held} of {}",
+                newest.revision
+            ),
+            // What was refused once has been followed by one that was taken.
+            None => continue,
+        };
+        let advice = "Envoy's log says why after `gatepass:`; does the module belong to this version of the control plane?";
+        findings.push(Finding::error("configuration_refused", found, advice));
     }
     findings
 }

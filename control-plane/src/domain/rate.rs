@@ -13,15 +13,27 @@ const KEPT: usize = 10_000;
 #[derive(Debug)]
 pub struct Rate<K> {
     interval: i64,
+    used: Used<K>,
+}
+
+/// A number of things per span of time, for each caller, of whom each may have another number: so many at once, and then
+/// evenly.
+#[derive(Debug)]
+pub struct Shares<K>(Used<K>);
+
+/// What callers have used of a span of time.
+#[derive(Debug)]
+struct Used<K> {
+    span: i64,
     // The time until which each caller has used up what is due, in microseconds.
-    used_until: HashMap<K, i64>,
+    until: HashMap<K, i64>,
 }
 
 impl<K: Eq + Hash> Rate<K> {
     /// `per_minute` times; `None` is as often as one likes.
     pub fn new(per_minute: u32) -> Option<Self> {
         let interval = MINUTE.checked_div(i64::from(per_minute))?.max(1);
-        Some(Self { interval, used_until: HashMap::new() })
+        Some(Self { interval, used: Used { span: MINUTE, until: HashMap::new() } })
     }
 
     /// Whether `caller` may once more at `now`, in microseconds, which then counts.
@@ -29,27 +41,51 @@ impl<K: Eq + Hash> Rate<K> {
     /// # Errors
     /// After how many seconds the caller may, at least 1.
     pub fn take(&mut self, caller: K, now: i64) -> Result<(), u64> {
-        if self.used_until.len() >= KEPT {
-            self.used_until.retain(|_, until| *until > now);
-        }
-        // A clock that was put back must not lock anybody out for longer than a minute.
-        let latest = now.saturating_add(MINUTE);
-        let until = self.used_until.get(&caller).copied().unwrap_or(now).clamp(now, latest);
-        let next = until.saturating_add(self.interval);
-        if next > latest {
-            self.used_until.insert(caller, until);
-            let wait = u64::try_from(next.saturating_sub(latest)).unwrap_or(1);
-            return Err(wait.div_ceil(1_000_000).max(1));
-        }
-        self.used_until.insert(caller, next);
-        Ok(())
+        self.used.take(caller, self.interval, now)
     }
 
     /// Takes back what was counted last.
     pub fn give_back(&mut self, caller: &K) {
-        if let Some(until) = self.used_until.get_mut(caller) {
+        if let Some(until) = self.used.until.get_mut(caller) {
             *until = until.saturating_sub(self.interval);
         }
+    }
+}
+
+impl<K: Eq + Hash> Shares<K> {
+    /// Of a span of so many seconds.
+    pub fn per(seconds: u32) -> Self {
+        Self(Used { span: i64::from(seconds).saturating_mul(1_000_000), until: HashMap::new() })
+    }
+
+    /// Whether `caller`, who may have `most` in the span, may have `count` more at `now`, in microseconds, which then count.
+    /// Who asks for more than `most` at once asks for all of it.
+    ///
+    /// # Errors
+    /// After how many seconds the caller may, at least 1.
+    pub fn take(&mut self, caller: K, (count, most): (u64, u64), now: i64) -> Result<(), u64> {
+        let most = i128::from(most.max(1));
+        let cost = (i128::from(self.0.span) * i128::from(count).min(most) / most).try_into();
+        self.0.take(caller, cost.unwrap_or(self.0.span), now)
+    }
+}
+
+impl<K: Eq + Hash> Used<K> {
+    fn take(&mut self, caller: K, cost: i64, now: i64) -> Result<(), u64> {
+        if self.until.len() >= KEPT {
+            self.until.retain(|_, until| *until > now);
+        }
+        // A clock that was put back must not lock anybody out for longer than the span.
+        let latest = now.saturating_add(self.span);
+        let until = self.until.get(&caller).copied().unwrap_or(now).clamp(now, latest);
+        let next = until.saturating_add(cost);
+        if next > latest {
+            self.until.insert(caller, until);
+            let wait = u64::try_from(next.saturating_sub(latest)).unwrap_or(1);
+            return Err(wait.div_ceil(1_000_000).max(1));
+        }
+        self.until.insert(caller, next);
+        Ok(())
     }
 }
 
@@ -97,6 +133,21 @@ mod tests {
         for caller in 0..20_000 {
             assert_eq!(rate.take(caller, caller * SECOND), Ok(()));
         }
-        assert!(rate.used_until.len() <= KEPT + 1);
+        assert!(rate.used.until.len() <= KEPT + 1);
+    }
+
+    #[test]
+    fn everybody_has_a_share_of_a_span() {
+        let mut shares = Shares::per(3600);
+        assert_eq!(shares.take("a", (400, 1000), 0), Ok(()));
+        assert_eq!(shares.take("a", (600, 1000), 0), Ok(()));
+        assert_eq!(shares.take("a", (1, 1000), 0), Err(4), "3.6 s");
+        assert_eq!(shares.take("a", (0, 1000), 0), Ok(()), "nothing costs nothing");
+        assert_eq!(shares.take("a", (1000, 1000), 1800 * SECOND), Err(1800));
+        assert_eq!(shares.take("a", (500, 1000), 1800 * SECOND), Ok(()));
+        assert_eq!(shares.take("b", (7, 5), 0), Ok(()), "more than all is all");
+        assert_eq!(shares.take("b", (7, 5), 3599 * SECOND), Err(1));
+        assert_eq!(shares.take("b", (7, 5), 3600 * SECOND), Ok(()));
+        assert_eq!(shares.take("c", (1, 0), 0), Ok(()));
     }
 }

@@ -22,6 +22,18 @@ pub const DEFAULT_ENTRIES: u32 = 10_000;
 pub const MAX_ENTRIES: u32 = 100_000;
 /// Most push tokens of one source that are not revoked.
 pub const MAX_PUSH_TOKENS: usize = 10;
+/// Most addresses and ranges of all entries of one source together: a twentieth of what all tokens may have, of which one
+/// source must not leave nothing to others.
+pub const MAX_ADDRESSES: usize = 50_000;
+/// How often a source may push in a minute, dry runs included.
+pub const PUSHES_PER_MINUTE: u32 = 30;
+/// How many entries even a small source may add, change and remove in an hour.
+const MIN_CHANGES: u64 = 1000;
+/// For how long it is known of a digest that went when it was pushed first, in seconds: as long as the longest
+/// `max_validity` that ends.
+pub const FIRST_PUSH_KNOWN: i64 = 731 * 24 * 60 * 60;
+/// Of how many digests of one source that went it is known, those that went last.
+pub const MAX_FIRST_PUSHES: u64 = 2 * MAX_ENTRIES as u64;
 
 /// From where entries are pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +93,13 @@ pub struct Named {
     pub signs_in: bool,
 }
 
+impl Source {
+    /// How many entries the source may add, change and remove in an hour: enough to replace all that it may have.
+    pub fn changes_per_hour(&self) -> u64 {
+        u64::from(self.max_entries).saturating_mul(2).max(MIN_CHANGES)
+    }
+}
+
 impl NameRule {
     /// Whether there is any name that it might admit.
     pub fn is_empty(&self) -> bool {
@@ -92,7 +111,8 @@ impl NameRule {
         self.is_exact(name) || self.prefix.as_ref().is_some_and(|prefix| name.starts_with(prefix))
     }
 
-    fn is_exact(&self, name: &str) -> bool {
+    /// Whether it names exactly this name.
+    pub fn is_exact(&self, name: &str) -> bool {
         self.exact.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
     }
 
@@ -168,6 +188,11 @@ pub fn is_entry(token_id: &str) -> bool {
     token_id.contains('.')
 }
 
+/// The name of the source of an entry, by the id that proxies know it by.
+pub fn source_of(token_id: &str) -> &str {
+    token_id.split_once('.').map_or("", |(source, _)| source)
+}
+
 /// An entry's own id, within its source.
 pub fn entry_id(token_id: &str) -> &str {
     token_id.split_once('.').map_or(token_id, |(_, own)| own)
@@ -231,7 +256,7 @@ mod tests {
     fn an_entrys_id_is_no_tokens_and_no_other_sources() {
         assert_eq!(token_id("ci", "a.b"), "ci.a.b");
         assert!(is_entry("ci.a.b") && !is_entry("01JD0ZQ8M2E5C9X7V3T1R6P4WY"));
-        assert_eq!(entry_id("ci.a.b"), "a.b");
+        assert_eq!((source_of("ci.a.b"), entry_id("ci.a.b")), ("ci", "a.b"));
         let longest = token_id(&"s".repeat(MAX_NAME), &"e".repeat(MAX_ENTRY_ID));
         assert!(check_token_id(&longest).is_ok() && longest.len() == MAX_ID);
     }

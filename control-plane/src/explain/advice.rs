@@ -1,6 +1,8 @@
 //! What is said of a decision: the rule that decided in words, whose job it is to change that, and where more is written.
 //! It tells what is known of the request and of the token; it never decides.
 
+mod source;
+
 use gatepass::decision::Refusal;
 use gatepass::path::RequestPath;
 use gatepass::request::Request;
@@ -64,6 +66,8 @@ pub(crate) enum Rule {
     OwnerInactive,
     /// The token's owner may not use tokens.
     UsersMayUseTokens,
+    /// The owner of an entry of a source has another role than `user`.
+    OwnerRole,
     /// The token's end.
     TokenExpiry,
     /// The token's own list of addresses.
@@ -89,6 +93,8 @@ pub(crate) enum Who {
     Client,
     /// Whoever runs the service behind the gate.
     Service,
+    /// Whoever keeps the document that the entry's source pushes, or an admin who pushes another.
+    Source,
 }
 
 /// What is known of a request.
@@ -101,6 +107,13 @@ pub(super) struct Facts<'a> {
 
 /// What to say of an outcome.
 pub(super) fn on(outcome: Outcome, facts: &Facts<'_>) -> Advice {
+    let said = said(outcome, facts);
+    let pushed = facts.token.filter(|token| token.is_entry());
+    let Some((entry, refusal)) = pushed.zip(outcome.refusal) else { return said };
+    source::changed(said, refusal, outcome.of_token, entry)
+}
+
+fn said(outcome: Outcome, facts: &Facts<'_>) -> Advice {
     match outcome.refusal {
         None => on_allowed(outcome.decision, facts),
         Some(Refusal::IpNotAllowed) if outcome.of_token => token_ips(facts),
@@ -323,7 +336,8 @@ fn protected(facts: &Facts<'_>) -> &'static str {
 
 /// What began with another prefix is no token to the filter since that has gone from the settings.
 fn lost_prefix(facts: &Facts<'_>) -> &'static str {
-    let lost = facts.token.is_some_and(|token| !facts.settings.token_prefixes.contains(&token.prefix));
+    let known = facts.token.filter(|token| !token.is_entry());
+    let lost = known.is_some_and(|token| !facts.settings.token_prefixes.contains(&token.prefix));
     if lost { " (its prefix is not in token_prefixes any more)" } else { "" }
 }
 

@@ -11,6 +11,7 @@ use gatepass::policy::Policy;
 use gatepass::request::{Request, Surroundings};
 use gatepass::token::{PlainToken, Prefix};
 
+use crate::domain::settings::Settings;
 use crate::domain::token::Token;
 use crate::error::Error;
 use crate::random::Random;
@@ -65,11 +66,20 @@ pub(super) struct Gate {
 impl Gate {
     /// The filter as proxies run it by `snapshot`, with these tokens; those that the snapshot does not hold are as unknown
     /// here as there.
-    pub(super) fn new(snapshot: &Snapshot, tokens: &[Token], random: &dyn Random) -> Result<Self, Error> {
+    pub(super) fn new(
+        snapshot: &Snapshot,
+        settings: &Settings,
+        tokens: &[Token],
+        random: &dyn Random,
+    ) -> Result<Self, Error> {
         let mut stand_ins = Vec::with_capacity(tokens.len());
         for token in tokens {
             // What the secret begins with tells the filter whether it is a token at all.
-            let prefix: Prefix = token.prefix.parse().map_err(|_| broken("a token's prefix is none"))?;
+            // Of an entry that is not known: it is taken to be one that new tokens have.
+            let known = Some(token.prefix.as_str()).filter(|_| !token.is_entry());
+            let prefix = known.or_else(|| settings.token_prefixes.first().map(String::as_str));
+            let prefix = prefix.and_then(|prefix| prefix.parse::<Prefix>().ok());
+            let prefix = prefix.ok_or_else(|| broken("a token's prefix is none"))?;
             stand_ins.push(PlainToken::generate(&prefix, |buffer| random.fill(buffer))?);
         }
         let mut configuration = snapshot.of_some(tokens.iter().map(|token| &token.digest));

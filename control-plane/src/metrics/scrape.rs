@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::{Metrics, PREFIX, process};
 use crate::context::Context;
 use crate::domain::fleet::{FORGOTTEN_AFTER, MAX_WORKERS, Worker};
-use crate::store::{self, Census, StoreError, Transaction, Version};
+use crate::store::{self, Census, EntryCounts, StoreError, Transaction, Version};
 
 /// How long the numbers of tokens and users count: to count them takes a look at every token.
 const COUNTED_FOR: Duration = Duration::from_secs(30);
@@ -37,6 +37,19 @@ struct OfRole {
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Within {
+    within: &'static str,
+}
+
+/// There are at most a hundred sources, and an admin has named each.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfSource {
+    source: String,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfSourceWithin {
+    source: String,
     within: &'static str,
 }
 
@@ -141,7 +154,28 @@ fn tell_census(to: &mut LookedUp, census: &Census) {
         let active = if *active { "true" } else { "false" };
         users.get_or_create_owned(&OfRole { role: role.as_str(), active }).set(number(*count));
     }
+    tell_entries(to, &census.entries);
     to.0.register("users", "Users by role and whether they are active, counted at most 30 s ago", users);
+}
+
+fn tell_entries(to: &mut LookedUp, sources: &[EntryCounts]) {
+    let (states, expiring) =
+        (Family::<OfSource, Number>::default(), Family::<OfSourceWithin, Number>::default());
+    for counts in sources {
+        for (state, count) in
+            [("active", counts.active), ("disabled", counts.disabled), ("expired", counts.expired)]
+        {
+            let labels = OfSource { source: counts.source.clone(), state };
+            states.get_or_create_owned(&labels).set(number(count));
+        }
+        for (within, count) in ["1d", "7d", "30d"].into_iter().zip(counts.expiring) {
+            let labels = OfSourceWithin { source: counts.source.clone(), within };
+            expiring.get_or_create_owned(&labels).set(number(count));
+        }
+    }
+    to.0.register("source_entries", "Entries of sources by their state, counted at most 30 s ago", states);
+    let help = "Entries of sources in use that end so soon, those that end sooner included, counted at most 30 s ago";
+    to.0.register("source_entries_expiring", help, expiring);
 }
 
 fn tell_fleet(to: &mut LookedUp, version: &Version, workers: &[Worker], now: i64) {

@@ -320,6 +320,7 @@ async fn keep_password(
         return Ok(());
     }
     change.tx.set_password_hash(user.id, hash).await?;
+    sources::end_entries_by_prefix(change, user).await?;
     change.record(
         Action::UserUpdated,
         target(user),

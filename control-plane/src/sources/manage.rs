@@ -169,7 +169,7 @@ pub async fn update(
         );
         return Err(Error::Conflict { code: "entries_outside", problem });
     }
-    end_entries(&mut change, &outside).await?;
+    end_entries(&mut change, &new, &outside).await?;
     let new = Source { revision: old.revision.saturating_add(1), ..new };
     change.tx.update_source(&new).await?;
     change.record(Action::SourceUpdated, target(&new), &SourceRecord::from(&old), &SourceRecord::from(&new));
@@ -184,7 +184,7 @@ pub async fn update(
 pub async fn delete(context: &Context, caller: &Caller, name: &str) -> Result<Committed, Error> {
     let (mut change, source) = change_by_admin(context, caller, name).await?;
     let entries = change.tx.entries(Some(source.id), None, u32::MAX).await?;
-    end_entries(&mut change, &entries).await?;
+    end_entries(&mut change, &source, &entries).await?;
     revoke_all_in(&mut change, &source).await?;
     let at = change.at();
     change.tx.delete_source(source.id, at).await?;

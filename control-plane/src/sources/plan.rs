@@ -2,20 +2,22 @@
 
 mod entries;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use gatepass::token::Digest;
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::caller::Who;
 use super::document::Document;
 use crate::domain::settings::Settings;
-use crate::domain::source::{MAX_ENTRIES, Source, entry_id};
+use crate::domain::source::{MAX_ENTRIES, Source, entry_id, source_of};
 use crate::domain::token::Token;
 use crate::error::Error;
 use crate::schema;
-use crate::store::Transaction;
+use crate::store::{StoreError, Transaction};
 use entries::{Checked, check};
-use jiff::Timestamp;
 
 /// Most entries of each group of a difference that are named; all are counted.
 pub const MAX_SHOWN: usize = 100;
@@ -52,6 +54,11 @@ impl Plan {
     /// Whether nothing would change.
     pub(super) fn is_empty(&self) -> bool {
         self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+
+    /// How many entries come, change and go.
+    pub(super) fn changes(&self) -> usize {
+        self.added.len() + self.changed.len() + self.removed.len()
     }
 
     /// How many entries there are before.
@@ -124,12 +131,13 @@ fn line(token: &Token, fields: &[&'static str]) -> Line {
     Line { id: entry_id(&token.id).to_owned(), user: token.owner.clone(), fields: fields.to_vec() }
 }
 
-/// What `document` changes of `source`'s entries.
+/// What `document`, which `who` pushes, changes of `source`'s entries.
 ///
 /// # Errors
 /// The first field that is wrong, or the first digest that somebody else holds.
 pub(super) async fn plan(
     tx: &mut dyn Transaction,
+    who: &Who,
     (source, settings): (&Source, &Settings),
     document: Document,
     now: Timestamp,
@@ -139,24 +147,39 @@ pub(super) async fn plan(
     let present = tx.entries(Some(source.id), None, MAX_ENTRIES.saturating_add(1)).await?;
     let mut present: HashMap<String, Token> =
         present.into_iter().map(|token| (token.id.clone(), token)).collect();
+    let has =
+        |entry: &Checked| present.get(&entry.token.id).is_some_and(|is| is.digest == entry.token.digest);
+    let new = checked.iter().enumerate().filter(|(_, entry)| !has(entry));
+    let new: Vec<(usize, Digest)> = new.map(|(place, entry)| (place, entry.token.digest)).collect();
+    let first = first_pushes(tx, &present, &new).await?;
     let mut plan = Plan::default();
-    let mut new = Vec::new();
     for (place, entry) in checked.into_iter().enumerate() {
         let before = present.remove(&entry.token.id);
-        let digest = entry.token.digest;
-        if before.as_ref().is_none_or(|before| before.digest != digest) {
-            new.push((place, digest));
-        }
-        let after = entry.after(place, before.as_ref(), settings, now)?;
+        let first = first.get(entry.token.digest.as_bytes()).copied();
+        let after = entry.after(place, (before.as_ref(), first), settings, now)?;
         match before {
             None => plan.added.push(after),
             Some(before) => plan.keep(before, after),
         }
     }
     plan.removed = present.into_values().collect();
-    refuse_held(tx, source, &new).await?;
+    refuse_held(tx, who, source, &new).await?;
     plan.sort();
     Ok(plan)
+}
+
+/// When each digest was pushed first, of those that are in force, under whatever id, and of those that were: a secret
+/// does not become younger by being taken away for a while, or by another name.
+async fn first_pushes(
+    tx: &mut dyn Transaction,
+    present: &HashMap<String, Token>,
+    new: &[(usize, Digest)],
+) -> Result<HashMap<[u8; 32], i64>, Error> {
+    let digests: Vec<Digest> = new.iter().map(|(_, digest)| *digest).collect();
+    let gone = tx.first_pushes(&digests).await?;
+    let gone = gone.into_iter().map(|(digest, at)| (*digest.as_bytes(), at));
+    let held = present.values().map(|token| (*token.digest.as_bytes(), token.created_at));
+    Ok(gone.chain(held).collect())
 }
 
 impl Plan {
@@ -176,15 +199,41 @@ impl Plan {
     }
 }
 
-/// Whose a digest is, a source is not told: it may be a person's, one that was revoked, or another source's.
+/// Whose a digest is, a source is not told: it may be a person's, one that was revoked, or another source's. An admin is, who
+/// could not make it good otherwise.
 async fn refuse_held(
     tx: &mut dyn Transaction,
+    who: &Who,
     source: &Source,
-    new: &[(usize, gatepass::token::Digest)],
+    new: &[(usize, Digest)],
 ) -> Result<(), Error> {
     let digests: Vec<_> = new.iter().map(|(_, digest)| *digest).collect();
-    let held = tx.digests_held(source.id, &digests).await?;
-    let Some((place, _)) = new.iter().find(|(_, digest)| held.contains(digest)) else { return Ok(()) };
-    let problem = format!("entries[{place}].sha256 is held elsewhere: make another token for this entry");
+    let held: HashSet<[u8; 32]> =
+        tx.digests_held(source.id, &digests).await?.iter().map(|digest| *digest.as_bytes()).collect();
+    let Some((place, digest)) = new.iter().find(|(_, digest)| held.contains(digest.as_bytes())) else {
+        return Ok(());
+    };
+    let holder = match who {
+        Who::Person(_) => format!(", by {}", holder(tx, digest).await?),
+        Who::Source(_) => String::new(),
+    };
+    let problem =
+        format!("entries[{place}].sha256 is held elsewhere{holder}: make another token for this entry");
     Err(Error::Conflict { code: "digest_taken", problem })
+}
+
+/// Who holds a digest, for admins.
+async fn holder(tx: &mut dyn Transaction, digest: &Digest) -> Result<String, Error> {
+    if let Some(token) = tx.token_by_digest(digest).await? {
+        let state = if token.revoked_at.is_some() { "revoked " } else { "" };
+        return Ok(format!("the {state}token {} of {}", token.id, token.owner));
+    }
+    if let Some(token) = tx.push_token_by_digest(digest).await? {
+        let of = tx.source_by_id(token.source_id).await?;
+        let of =
+            of.map_or_else(|| "a source that was deleted".to_owned(), |of| format!("the source {}", of.name));
+        return Ok(format!("the push token {} of {of}", token.id));
+    }
+    let entry = tx.entry_by_digest(digest).await?.ok_or(StoreError::Unreadable("source entry"))?;
+    Ok(format!("the entry {} of the source {}", entry_id(&entry.id), source_of(&entry.id)))
 }

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::caller::Who;
 use super::document::Document;
+use super::limits::PushLimits;
 use super::plan::{ALLOW_EMPTY, Group, Plan, plan};
 use super::view::EntryView;
 use super::{AUDITS, end_entries, remove, target};
@@ -76,14 +77,14 @@ impl Report {
 /// Makes `document` what is in force of the source of this name, or says what that would do.
 ///
 /// # Errors
-/// The entries are not the caller's, another revision holds, something in the document is wrong, or what it takes away was
-/// not said to be meant: then nothing was changed.
+/// The entries are not the caller's, another revision holds, something in the document is wrong, what it takes away was
+/// not said to be meant, or the source has changed too much lately: then nothing was changed.
 pub async fn push(
     context: &Context,
     who: &Who,
     name: &str,
     document: Document,
-    push: &Push,
+    (push, limits): (&Push, &PushLimits),
 ) -> Result<(Report, Option<Committed>), Error> {
     who.admits(name)?;
     let digest = document.digest.clone();
@@ -91,14 +92,15 @@ pub async fn push(
         let mut tx = context.store.read().await?;
         let settings = tx.settings().await?.settings;
         let source = found(tx.as_mut(), name, push).await?;
-        let plan = plan(tx.as_mut(), (&source, &settings), document, context.clock.now()).await?;
+        let plan = plan(tx.as_mut(), who, (&source, &settings), document, context.clock.now()).await?;
         return Ok((Report::new(&source, &plan, &digest, true), None));
     }
     let (mut change, by) = begin(context, who, name).await?;
     let source = found(change.tx.as_mut(), name, push).await?;
     let (settings, now) = (change.settings.settings.clone(), change.now);
-    let plan = plan(change.tx.as_mut(), (&source, &settings), document, now).await?;
+    let plan = plan(change.tx.as_mut(), who, (&source, &settings), document, now).await?;
     refuse_unmeant(&plan, push)?;
+    limits.count_changes(who, &source, plan.changes(), now)?;
     note_push(&mut change, by).await?;
     let mut report = Report::new(&source, &plan, &digest, false);
     if plan.is_empty() {
@@ -166,12 +168,12 @@ async fn apply(change: &mut Change<'_>, source: Source, plan: Plan, document: St
         "changed": plan.changed.len(), "removed": plan.removed.len(), "unchanged": plan.unchanged,
     });
     change.record(Action::SnapshotPushed, target(&source), &json!({"revision": source.revision}), &counts);
-    end_entries(change, &plan.removed).await?;
+    end_entries(change, &source, &plan.removed).await?;
     // Another secret is another entry: the old one has to be gone before.
     let replaced: Vec<Token> =
         plan.changed.iter().filter(|entry| entry.is_replaced()).map(|entry| entry.before.clone()).collect();
     if !replaced.is_empty() {
-        remove(change, &replaced).await?;
+        remove(change, &source, &replaced).await?;
     }
     let put: Vec<Token> =
         plan.added.iter().chain(plan.changed.iter().map(|entry| &entry.after)).cloned().collect();

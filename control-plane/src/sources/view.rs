@@ -27,7 +27,7 @@ pub struct SourceView {
     #[schema(value_type = Option<schema::Time>, required)]
     pushed_at: Option<String>,
     /// Who did it: an admin's name, or the source itself (`source:NAME`).
-    #[schema(required)]
+    #[schema(value_type = Option<schema::Actor>, required)]
     pushed_by: Option<String>,
     /// SHA-256 of what was pushed then, in hex.
     #[schema(required)]
@@ -52,7 +52,7 @@ pub(super) struct SourceRecord {
     /// How many entries it may have.
     #[schema(value_type = schema::SourceEntries)]
     max_entries: u32,
-    #[schema(value_type = schema::UserName)]
+    #[schema(value_type = schema::Actor)]
     creator: String,
     #[schema(value_type = schema::Time)]
     created_at: String,
@@ -100,7 +100,7 @@ pub struct PushTokenView {
     id: String,
     /// What it is for; empty is nothing that was said.
     description: String,
-    #[schema(value_type = schema::UserName)]
+    #[schema(value_type = schema::Actor)]
     creator: String,
     #[schema(value_type = schema::Time)]
     created_at: String,

@@ -19,6 +19,21 @@ pub struct TokenCounts {
     pub expiring_within_30_days: u64,
 }
 
+/// How many entries a source has at a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EntryCounts {
+    /// The source's name.
+    pub source: String,
+    /// In this state.
+    pub active: u64,
+    /// In this state, expired ones as well.
+    pub disabled: u64,
+    /// In this state.
+    pub expired: u64,
+    /// Active, of people who may use them, and ending within 1, 7 and 30 days, those that end sooner included.
+    pub expiring: [u64; 3],
+}
+
 /// How often the proxies decided so in a span of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decided {

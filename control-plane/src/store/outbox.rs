@@ -34,7 +34,7 @@ pub trait Outbox: Send {
 
     /// Ids of tokens that are in use, end after the first and up to the second of `expiries`, were made more than `stage` days
     /// before their end, and of which the endpoint was not told at this stage or a later one; at most `limit`, those
-    /// that end first.
+    /// that end first. Entries of sources come behind tokens.
     async fn tokens_to_notify(
         &mut self,
         webhook_id: &str,

@@ -7,18 +7,12 @@ mod dialect;
 mod fixture;
 mod fleet;
 mod meta;
-mod outbox;
 mod session;
-mod source_tables;
-mod suspensions;
 
 // One source for both databases: the statements are the same, and the types below are this one's.
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/audit.rs"]
 mod audit;
-#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
-#[path = "tables/audits.rs"]
-mod audits;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/bound.rs"]
 mod bound;
@@ -32,8 +26,20 @@ mod counts;
 #[path = "tables/entries.rs"]
 mod entries;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/first_pushes.rs"]
+mod first_pushes;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/idempotency.rs"]
 mod idempotency;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/of_outbox.rs"]
+mod of_outbox;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/of_sources.rs"]
+mod of_sources;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/of_suspensions.rs"]
+mod of_suspensions;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/sessions.rs"]
 mod sessions;
@@ -78,8 +84,8 @@ use super::place::Server;
 use super::rows::{of_entries_and_tokens, one_row, signed, unsigned};
 use super::schema::{Schema, Step, migrator, refused};
 use super::{
-    Census, Continuity, Decided, LastReport, Store, StoreError, StoredSettings, TokenCounts, TokenFilter,
-    TokenPage, Transaction, Version,
+    Census, Continuity, Decided, EntryCounts, LastReport, Store, StoreError, StoredSettings, TokenCounts,
+    TokenFilter, TokenPage, Transaction, Version,
 };
 use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Entry, Head};
@@ -95,6 +101,7 @@ use crate::idempotency::{Key, Known};
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 type Db = Postgres;
 type Connection = PgConnection;
+type Tx = PostgresTransaction;
 type Row = PgRow;
 const DIALECT: &dyn Dialect = &dialect::PostgresDialect;
 
@@ -125,6 +132,7 @@ const MIGRATIONS: &[Step] = &[
     (11, "notices", include_str!("../../migrations/postgres/0011_notices.sql")),
     (12, "overview", include_str!("../../migrations/postgres/0012_overview.sql")),
     (13, "sources", include_str!("../../migrations/postgres/0013_sources.sql")),
+    (14, "first pushes", include_str!("../../migrations/postgres/0014_first_pushes.sql")),
 ];
 
 /// The database in PostgreSQL.
@@ -249,7 +257,7 @@ async fn limited<T>(call: impl Future<Output = Result<T>> + Send) -> Result<T> {
 /// Calls a function of one of the tables' modules, within the time limit, and remembers whether it failed.
 macro_rules! run {
     ($tx:ident, $call:path $(, $argument:expr)*) => {{
-        let done = limited($call(&mut $tx.inner $(, $argument)*)).await;
+        let done = $crate::store::postgres::limited($call(&mut $tx.inner $(, $argument)*)).await;
         $tx.failed |= done.is_err();
         done
     }};
@@ -471,6 +479,10 @@ impl Transaction for PostgresTransaction {
         run!(self, bound::shorten, id, expires_at)
     }
 
+    async fn entry_counts(&mut self, now: i64) -> Result<Vec<EntryCounts>> {
+        run!(self, census::entries, now)
+    }
+
     async fn expiring_tokens(&mut self, now: i64) -> Result<[u64; 3]> {
         run!(self, census::expiring, now)
     }
@@ -553,12 +565,8 @@ impl Transaction for PostgresTransaction {
         run!(self, audit::head)
     }
 
-    async fn append_audit(&mut self, entry: &Entry) -> Result<()> {
-        run!(self, audit::append, entry)
-    }
-
     async fn append_audits(&mut self, entries: &[Entry]) -> Result<()> {
-        run!(self, audits::append, entries)
+        run!(self, audit::append, entries)
     }
 
     async fn audit_after(&mut self, after: i64, limit: i64) -> Result<Vec<Entry>> {

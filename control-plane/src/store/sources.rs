@@ -46,8 +46,20 @@ pub trait SourceTables: Send {
     /// Adds entries, and writes what may change of those that there are: user, description, end, scope, addresses and whether
     /// they are disabled.
     async fn put_entries(&mut self, source_id: i64, entries: &[Token]) -> Result<(), StoreError>;
-    /// Removes entries by their ids, and tells how many there were.
-    async fn remove_entries(&mut self, ids: &[&str]) -> Result<u64, StoreError>;
+    /// Entries that bear a user's name, those that were pushed last first, at most `limit`.
+    async fn entries_of(&mut self, user_id: i64, limit: u32) -> Result<Vec<Token>, StoreError>;
+    /// The entry that proxies know by this id.
+    async fn entry(&mut self, token_id: &str) -> Result<Option<Token>, StoreError>;
+    /// The entry of this digest.
+    async fn entry_by_digest(&mut self, digest: &Digest) -> Result<Option<Token>, StoreError>;
+    /// Removes entries by their ids, and tells how many there were. When their digests were pushed first stays known.
+    async fn remove_entries(&mut self, ids: &[&str], at: i64) -> Result<u64, StoreError>;
+    /// When these digests were pushed first, in Unix seconds, of those that have gone and of which it is known.
+    async fn first_pushes(&mut self, digests: &[Digest]) -> Result<Vec<(Digest, i64)>, StoreError>;
+    /// Forgets when digests were pushed first that went before `before`, of this source and of those that were deleted, and
+    /// of this source those that went before the last `most`.
+    async fn forget_first_pushes(&mut self, source_id: i64, before: i64, most: u64)
+    -> Result<(), StoreError>;
     /// The users of exactly these names, as far as there are any.
     async fn named_users(&mut self, names: &[&str]) -> Result<Vec<Named>, StoreError>;
     /// Which of these digests are held by a token or a push token, revoked ones as well, or by an entry of another source.

@@ -6,17 +6,11 @@ mod dialect;
 mod fixture;
 mod fleet;
 mod meta;
-mod outbox;
-mod source_tables;
-mod suspensions;
 
 // One source for both databases: the statements are the same, and the types below are this one's.
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/audit.rs"]
 mod audit;
-#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
-#[path = "tables/audits.rs"]
-mod audits;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/bound.rs"]
 mod bound;
@@ -30,8 +24,20 @@ mod counts;
 #[path = "tables/entries.rs"]
 mod entries;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/first_pushes.rs"]
+mod first_pushes;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/idempotency.rs"]
 mod idempotency;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/of_outbox.rs"]
+mod of_outbox;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/of_sources.rs"]
+mod of_sources;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/of_suspensions.rs"]
+mod of_suspensions;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/sessions.rs"]
 mod sessions;
@@ -77,8 +83,8 @@ use super::listing::Dialect;
 use super::rows::{of_entries_and_tokens, one_row, signed, unsigned};
 use super::schema::{Step, migrator, refused};
 use super::{
-    Census, Continuity, Decided, LastReport, Store, StoreError, StoredSettings, TokenCounts, TokenFilter,
-    TokenPage, Transaction, Version,
+    Census, Continuity, Decided, EntryCounts, LastReport, Store, StoreError, StoredSettings, TokenCounts,
+    TokenFilter, TokenPage, Transaction, Version,
 };
 use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Entry, Head};
@@ -94,6 +100,7 @@ use crate::idempotency::{Key, Known};
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 type Db = Sqlite;
 type Connection = SqliteConnection;
+type Tx = SqliteTransaction;
 type Row = SqliteRow;
 const DIALECT: &dyn Dialect = &dialect::SqliteDialect;
 
@@ -116,6 +123,7 @@ const MIGRATIONS: &[Step] = &[
     (11, "notices", include_str!("../../migrations/0011_notices.sql")),
     (12, "overview", include_str!("../../migrations/0012_overview.sql")),
     (13, "sources", include_str!("../../migrations/0013_sources.sql")),
+    (14, "first pushes", include_str!("../../migrations/0014_first_pushes.sql")),
 ];
 
 /// The database in one SQLite file.
@@ -198,6 +206,14 @@ struct SqliteTransaction {
     inner: sqlx::Transaction<'static, Sqlite>,
     _turn: Option<OwnedMutexGuard<()>>,
 }
+
+/// Calls a function of one of the tables' modules.
+macro_rules! run {
+    ($tx:ident, $call:path $(, $argument:expr)*) => {
+        $call(&mut $tx.inner $(, $argument)*).await
+    };
+}
+use run;
 
 #[async_trait]
 impl Transaction for SqliteTransaction {
@@ -411,6 +427,10 @@ impl Transaction for SqliteTransaction {
         bound::shorten(&mut self.inner, id, expires_at).await
     }
 
+    async fn entry_counts(&mut self, now: i64) -> Result<Vec<EntryCounts>> {
+        census::entries(&mut self.inner, now).await
+    }
+
     async fn expiring_tokens(&mut self, now: i64) -> Result<[u64; 3]> {
         census::expiring(&mut self.inner, now).await
     }
@@ -493,12 +513,8 @@ impl Transaction for SqliteTransaction {
         audit::head(&mut self.inner).await
     }
 
-    async fn append_audit(&mut self, entry: &Entry) -> Result<()> {
-        audit::append(&mut self.inner, entry).await
-    }
-
     async fn append_audits(&mut self, entries: &[Entry]) -> Result<()> {
-        audits::append(&mut self.inner, entries).await
+        audit::append(&mut self.inner, entries).await
     }
 
     async fn audit_after(&mut self, after: i64, limit: i64) -> Result<Vec<Entry>> {

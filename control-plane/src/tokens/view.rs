@@ -31,7 +31,7 @@ pub(crate) struct TokenRecord {
     #[schema(value_type = schema::UserName)]
     pub(crate) user: String,
     /// Who made it.
-    #[schema(value_type = schema::UserName)]
+    #[schema(value_type = schema::Actor)]
     pub(crate) creator: String,
     /// What it is for.
     #[schema(value_type = schema::Text)]
@@ -55,7 +55,7 @@ pub(crate) struct TokenRecord {
     #[schema(value_type = Option<schema::Time>, required)]
     pub(crate) disabled_at: Option<String>,
     /// Who disabled it; whom its owner cannot overrule, if it was somebody else.
-    #[schema(value_type = Option<schema::UserName>, required)]
+    #[schema(value_type = Option<schema::Actor>, required)]
     pub(crate) disabled_by: Option<String>,
     /// The token that this one replaced, by rotation.
     #[schema(value_type = Option<schema::TokenId>, required)]
@@ -65,7 +65,7 @@ pub(crate) struct TokenRecord {
     pub(crate) successor: Option<String>,
     #[schema(value_type = Option<schema::Time>, required)]
     pub(crate) revoked_at: Option<String>,
-    #[schema(value_type = Option<schema::UserName>, required)]
+    #[schema(value_type = Option<schema::Actor>, required)]
     pub(crate) revoked_by: Option<String>,
 }
 

@@ -11,7 +11,7 @@ use crate::domain::audit::Action;
 use crate::domain::authority;
 use crate::error::{Error, Unauthenticated};
 use crate::password::{self, Password};
-use crate::{schema, sign_in, users, way_back};
+use crate::{schema, sign_in, sources, users, way_back};
 
 /// A new password.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -27,7 +27,7 @@ pub struct NewPassword {
 }
 
 /// Gives the user `name` a new password: an admin to anybody else, and everybody to oneself, with the old one. The
-/// person's sessions end, but for the one that is in use.
+/// person's sessions end, but for the one that is in use, and so do entries that a source pushed by a prefix.
 ///
 /// # Errors
 /// The caller may not, there is no such user, or a password is wrong.
@@ -56,6 +56,7 @@ pub async fn set_password(
         return Err(Error::Stale);
     }
     change.tx.set_password_hash(user.id, &hash).await?;
+    sources::end_entries_by_prefix(&mut change, &user).await?;
     // Whoever knew the old password may be signed in with it.
     let this = caller.session().filter(|_| own).map(|session| session.id.as_str());
     change.tx.remove_sessions_of(user.id, this).await?;

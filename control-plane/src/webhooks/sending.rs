@@ -16,6 +16,7 @@ use crate::clock::rfc3339;
 use crate::context::Context;
 use crate::domain::audit::Action;
 use crate::domain::notices::{STAGES, expiries, stage};
+use crate::domain::source::{is_entry, source_of};
 use crate::domain::token::{Disabled, State, Token};
 use crate::domain::user::system_actor;
 use crate::domain::webhook::{
@@ -207,8 +208,13 @@ async fn claim(context: &Context, webhook_id: &str) -> Result<(Vec<Message>, usi
     for delivery in tx.deliveries_due(webhook_id, now, most).await? {
         let body = match &delivery.notice {
             None => Ok(test_body(&webhook, &delivery)),
-            Some((token, noted)) => {
-                let token = tx.token(token).await?.ok_or(StoreError::Unreadable("delivery row"))?;
+            Some((id, noted)) if is_entry(id) => match tx.entry(id).await? {
+                Some(entry) => notice_body(&delivery, &entry, *noted, now),
+                // An entry that a push took away leaves no row.
+                None => Err("revoked"),
+            },
+            Some((id, noted)) => {
+                let token = tx.token(id).await?.ok_or(StoreError::Unreadable("delivery row"))?;
                 notice_body(&delivery, &token, *noted, now)
             }
         };
@@ -251,10 +257,13 @@ fn notice_body(delivery: &Delivery, token: &Token, noted: i64, now: i64) -> Resu
     if present != noted {
         return Err(if present > noted { "extended" } else { "superseded" });
     }
-    let data = json!({
+    let mut data = json!({
         "token_id": token.id, "user": token.owner, "description": token.description, "hint": token.hint,
         "expires_at": rfc3339(expires_at), "within_days": noted,
     });
+    if token.is_entry() {
+        data["source"] = source_of(&token.id).into();
+    }
     let (kind, timestamp) = (delivery.event.as_str(), rfc3339(delivery.created_at));
     Ok(json!({"type": kind, "timestamp": timestamp, "data": data}).to_string())
 }

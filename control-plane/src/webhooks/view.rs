@@ -32,7 +32,7 @@ pub struct WebhookView {
     #[schema(value_type = Option<schema::Time>, required)]
     disabled_at: Option<String>,
     /// A user's name, or `server:webhooks` if no attempt had succeeded for 5 days, or the receiver answered 410.
-    #[schema(required)]
+    #[schema(value_type = Option<schema::Actor>, required)]
     disabled_by: Option<String>,
 }
 

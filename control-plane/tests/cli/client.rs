@@ -11,4 +11,5 @@ mod push;
 mod settings;
 mod site;
 mod snapshots;
+mod sources;
 mod tokens;

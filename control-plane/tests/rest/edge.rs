@@ -158,3 +158,30 @@ async fn a_failing_database_is_a_500_that_tells_nothing() {
     reply.refused(500, "internal");
     assert!(!reply.text.contains("audit"), "{reply:?}");
 }
+
+#[tokio::test]
+async fn browsers_that_came_by_tls_are_told_to_stay_with_it() {
+    let gate = Gate::start().await;
+    let told = async |peer: &str, host: &str, encrypted: bool| -> String {
+        let mut request =
+            Request::builder().uri("/healthz").header("host", host).body(Body::empty()).unwrap();
+        if encrypted {
+            request.extensions_mut().insert(Encrypted);
+        }
+        let reply = gate.send_from(peer.parse::<IpAddr>().unwrap(), request).await;
+        reply.header("strict-transport-security").to_owned()
+    };
+    let year = "max-age=31536000";
+    assert_eq!(told("192.0.2.1", "gate.example.com:8443", true).await, year, "its own TLS");
+    assert_eq!(told("192.0.2.1", "evil.example", true).await, year, "also with a refusal");
+    assert_eq!(
+        told("192.0.2.1", "localhost:8443", true).await,
+        "",
+        "that would be every port of everybody's machine"
+    );
+    assert_eq!(told("10.9.0.1", "GATE.example.com", false).await, year, "a proxy's, under the public name");
+    assert_eq!(told("127.0.0.1", "gate.example.com", false).await, year);
+    assert_eq!(told("10.9.0.1", "localhost", false).await, "");
+    assert_eq!(told("10.9.0.1", "127.0.0.1:8080", false).await, "", "in clear");
+    assert_eq!(told("192.0.2.1", "gate.example.com", false).await, "", "a stranger, in clear");
+}

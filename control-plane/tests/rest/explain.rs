@@ -206,7 +206,9 @@ async fn case(gate: &Gate, question: Value) -> Value {
 /// What is said of a case, but for the token.
 fn said(case: &Value) -> Value {
     let mut said = case.clone();
-    said.as_object_mut().unwrap().remove("token");
+    let members = said.as_object_mut().unwrap();
+    members.remove("token");
+    assert_eq!(members.remove("entry"), Some(Value::Null), "no source has pushed it");
     said
 }
 

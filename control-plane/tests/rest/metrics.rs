@@ -16,7 +16,7 @@ use crate::support::{Gate, Reply, private_folder};
 const DOCUMENTATION: &str = include_str!("../../../docs/operations.md");
 
 /// Each line of the text but comments: name and labels, and value.
-async fn values(gate: &Gate) -> BTreeMap<String, f64> {
+pub async fn values(gate: &Gate) -> BTreeMap<String, f64> {
     parsed(&gate.call(Method::GET, "/metrics", &gate.admin, None).await)
 }
 
@@ -49,6 +49,7 @@ async fn what_is_documented_is_there_and_what_is_there_is_documented() {
     gate.call(Method::GET, "/nosuch", "", None).await.refused(404, "no_such_route");
     let reporter = Reporter::start(&gate).await;
     reporter.post(&report(&gate, 1, 1, json!([])).await).await.ok(200);
+    gate.post("/sources", &gate.admin, json!({"name": "ci", "user_prefix": "ci-"})).await.ok(201);
     let told = values(&gate).await;
     let bare = |name: &str| {
         let name = name.split('{').next().unwrap();

@@ -74,6 +74,7 @@ pub fn check(method: &Method, path: &str, reply: &Reply) {
             "x-content-type-options",
             "referrer-policy",
             "content-security-policy",
+            "strict-transport-security",
         ];
         let known = fixed.contains(&name) || name == "connection" || response["headers"].get(name).is_some();
         assert!(

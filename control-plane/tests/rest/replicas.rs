@@ -48,7 +48,7 @@ impl Shared {
     }
 }
 
-fn write_key(path: &Path, key: &[u8]) {
+pub fn write_key(path: &Path, key: &[u8]) {
     std::fs::write(path, key).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }

@@ -8,7 +8,7 @@ use crate::openapi::operations;
 use crate::support::{DAY, Gate, Reply, START, id, secret};
 
 /// The digest of a token that nobody has.
-fn digest(n: u64) -> String {
+pub fn digest(n: u64) -> String {
     format!("{n:064x}")
 }
 
@@ -16,20 +16,20 @@ pub fn entry(name: &str, n: u64, user: &str) -> Value {
     json!({"id": name, "sha256": digest(n), "user": user})
 }
 
-fn document(entries: &[Value]) -> Value {
+pub fn document(entries: &[Value]) -> Value {
     json!({"entries": entries})
 }
 
-struct Ci {
-    gate: Gate,
-    push: String,
+pub struct Ci {
+    pub gate: Gate,
+    pub push: String,
     /// The push token's id.
     push_id: String,
 }
 
 impl Ci {
     /// A source `ci` that may name fred and users whose names begin with `ci-`, such as `ci-a` and `ci-b`.
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         Self::over(Gate::start().await).await
     }
 
@@ -44,11 +44,11 @@ impl Ci {
         Self { gate, push: secret(&made), push_id: id(&made) }
     }
 
-    async fn push(&self, query: &str, entries: &[Value]) -> Reply {
+    pub async fn push(&self, query: &str, entries: &[Value]) -> Reply {
         self.gate.put(&format!("/sources/ci/snapshot{query}"), &self.push, document(entries)).await
     }
 
-    async fn push_if(&self, tag: &str, entries: &[Value]) -> Reply {
+    pub async fn push_if(&self, tag: &str, entries: &[Value]) -> Reply {
         let request = Request::builder().method(Method::PUT).uri("/api/v1/sources/ci/snapshot");
         let request = request.header("host", "localhost").header("content-type", "application/json");
         let request =
@@ -63,17 +63,17 @@ impl Ci {
         self.gate.send(request.body(Body::from(yaml.to_owned())).unwrap()).await
     }
 
-    async fn in_force(&self) -> Value {
+    pub async fn in_force(&self) -> Value {
         self.gate.get("/sources/ci/snapshot?limit=200", &self.push).await.ok(200)
     }
 
-    async fn ids(&self) -> Vec<String> {
+    pub async fn ids(&self) -> Vec<String> {
         let items = self.in_force().await["items"].clone();
         items.as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
     }
 
     /// What proxies get is what the whole database gives; of it, the source's.
-    async fn delivered(&self) -> Vec<Value> {
+    pub async fn delivered(&self) -> Vec<Value> {
         self.gate.caught_up().await;
         let database = self.gate.get("/snapshot", &self.gate.admin).await.ok(200);
         let sorted = |tokens: &Value| {
@@ -241,6 +241,7 @@ async fn what_is_wrong_is_named_and_changes_nothing() {
         assert!(!reply.text.contains(&ci.push), "{reply:?}");
     }
     let many: Vec<Value> = (1..=21).map(|n| entry(&format!("e{n}"), n, "fred")).collect();
+    ci.gate.pass(60);
     ci.push("", &many).await.wrong("entries");
     let path = "/sources/ci/snapshot";
     ci.gate.put(path, &ci.push, json!({"entries": [], "source": "other"})).await.wrong("source");
@@ -295,6 +296,21 @@ async fn a_digest_that_somebody_else_holds_is_refused_without_a_word_of_whom() {
         answer.refused(409, "digest_taken");
         assert_eq!(answer.text, answers[0].text);
         assert!(answer.text.contains("entries[1].sha256"), "{}", answer.text);
+    }
+    // An admin, who has to make it good, is told whom.
+    let push_id = ci.push_id.clone();
+    let holders = [
+        (sha256(&secret(&live)), format!("the token {} of fred", id(&live))),
+        (sha256(&secret(&revoked)), format!("the revoked token {} of fred", id(&revoked))),
+        (sha256(&ci.push), format!("the push token {push_id} of the source ci")),
+        (sha256(&secret(&others)), format!("the push token {} of the source other", id(&others))),
+        (digest(7), "the entry a of the source other".to_owned()),
+    ];
+    for (taken, holder) in holders {
+        let mut wrong = entry("b", 2, "fred");
+        wrong["sha256"] = taken.into();
+        let answer = ci.gate.put("/sources/ci/snapshot", admin, document(&[wrong])).await;
+        assert!(answer.refused(409, "digest_taken").text.contains(&holder), "{}: {holder}", answer.text);
     }
     assert!(ci.ids().await.is_empty());
     assert_eq!(ci.delivered().await.len(), 1, "the other source's stays");

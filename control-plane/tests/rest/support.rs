@@ -136,6 +136,7 @@ pub async fn server_with(
         creations_per_minute: CREATIONS_PER_MINUTE,
         sign_ins_per_minute: SIGN_INS_PER_MINUTE,
         sessions: Limits::default(),
+        https_host: Some("Gate.example.com".to_owned()),
         oidc: None,
         begin_epoch: false,
         gate_url: None,

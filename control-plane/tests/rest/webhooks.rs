@@ -16,7 +16,7 @@ use crate::webhook_receiver::{Answer, Names, Receiver, outgoing};
 const HOUR: i64 = 60 * 60;
 
 /// A server that may post to this machine, and whose first admin has no token that ends soon.
-async fn stage() -> Gate {
+pub async fn stage() -> Gate {
     let mut gate = Gate::start().await;
     gate.posts_by(outgoing(&["127.0.0.0/8"], None));
     gate.settings(json!({"max_validity": "never", "custom_validity": true})).await;
@@ -29,7 +29,7 @@ async fn stage() -> Gate {
     gate
 }
 
-async fn add(gate: &Gate, url: &str) -> Value {
+pub async fn add(gate: &Gate, url: &str) -> Value {
     gate.post("/webhooks", &gate.admin, json!({"url": url, "description": "the on-call list"})).await.ok(201)
 }
 
@@ -39,12 +39,12 @@ async fn make(gate: &Gate, days: i64) -> Value {
 }
 
 /// Looks for what is to be told, and sends what is due.
-async fn tell(context: &Context) -> usize {
+pub async fn tell(context: &Context) -> usize {
     note_due(context).await.unwrap();
     send_due(context).await.unwrap()
 }
 
-async fn deliveries(gate: &Gate, webhook: &Value) -> Vec<Value> {
+pub async fn deliveries(gate: &Gate, webhook: &Value) -> Vec<Value> {
     let path = format!("/webhooks/{}/deliveries", id(webhook));
     gate.get(&path, &gate.admin).await.ok(200)["items"].as_array().unwrap().clone()
 }

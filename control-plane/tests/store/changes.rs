@@ -36,7 +36,7 @@ pub async fn audit_filters(store: &dyn Store) {
         let (actor, detail) = (actor.to_owned(), "{}".to_owned());
         let draft = Draft { at, actor, actor_token_id: None, ip: None, action, target, detail };
         let entry = chain(&key, tx.audit_head().await.unwrap(), draft);
-        tx.append_audit(&entry).await.unwrap();
+        tx.append_audits(&[entry]).await.unwrap();
     }
     let all = tx.audit_after(0, 99).await.unwrap();
     let target = |text: &str| Some(TargetFilter::parse(text));

@@ -484,7 +484,7 @@ async fn audit(store: &dyn Store) {
             detail: "{}".to_owned(),
         };
         let entry = chain(&key, tx.audit_head().await.unwrap(), draft);
-        tx.append_audit(&entry).await.unwrap();
+        tx.append_audits(std::slice::from_ref(&entry)).await.unwrap();
         assert_eq!(tx.audit_head().await.unwrap(), Head { seq: at, mac: entry.mac });
         entries.push(entry);
     }
@@ -494,7 +494,7 @@ async fn audit(store: &dyn Store) {
     assert_eq!(tx.audit_before(None, 9).await.unwrap(), entries);
     assert_eq!(tx.audit_before(Some(3), 1).await.unwrap(), entries[1..2]);
     tx.commit().await.unwrap();
-    refused(store, async |tx| tx.append_audit(&entries[0]).await, "numbers are unique").await;
+    refused(store, async |tx| tx.append_audits(&entries[..1]).await, "numbers are unique").await;
 }
 
 async fn readers_see_one_state_and_writers_take_turns(store: &dyn Store) {

@@ -5,7 +5,7 @@ use gatepass_control_plane::domain::source::{NameRule, Named, PushToken, Pushed,
 use gatepass_control_plane::domain::token::{Disabled, Token};
 use gatepass_control_plane::domain::usage::{LastUse, TokenUse};
 use gatepass_control_plane::domain::user::{Role, User};
-use gatepass_control_plane::store::{Store, Transaction};
+use gatepass_control_plane::store::{EntryCounts, Store, Transaction};
 
 use crate::contract::refused;
 
@@ -83,6 +83,7 @@ pub async fn contract(store: &dyn Store) {
     entries_are_tokens_to_proxies(store).await;
     digests_are_held_once(store).await;
     what_went_is_told_until_it_is_forgotten(store).await;
+    when_a_digest_was_pushed_first_stays_known(store).await;
 }
 
 async fn sources(store: &dyn Store) {
@@ -157,7 +158,7 @@ async fn entries(store: &dyn Store) {
         [changed],
         "a change keeps what is known of its use"
     );
-    assert_eq!(tx.remove_entries(&["ci.3", "ci.9"]).await.unwrap(), 1);
+    assert_eq!(tx.remove_entries(&["ci.3", "ci.9"], 70).await.unwrap(), 1);
     assert_eq!(tx.count_entries(ci.id).await.unwrap(), 2);
     let named = tx.named_users(&["Fred", "anna", "FRED", "nobody"]).await.unwrap();
     let mut names: Vec<_> = named.iter().map(|user| user.name.as_str()).collect();
@@ -262,20 +263,70 @@ async fn what_went_is_told_until_it_is_forgotten(store: &dyn Store) {
     };
     let before = tx.raise_revision().await.unwrap();
     assert_eq!(tx.entries_gone_since(before).await.unwrap(), digests(&[]));
-    tx.remove_entries(&["ci.1"]).await.unwrap();
+    tx.remove_entries(&["ci.1"], 70).await.unwrap();
     let first = tx.raise_revision().await.unwrap();
     assert_eq!(tx.entries_gone_since(before).await.unwrap(), digests(&[1]));
     assert_eq!(tx.entries_gone_since(first).await.unwrap(), digests(&[]));
     // Pushed again and gone again, it is told to whoever knows it by then.
     tx.put_entries(ci.id, &[entry(1, &fred), entry(2, &fred)]).await.unwrap();
-    tx.remove_entries(&["ci.1"]).await.unwrap();
+    tx.remove_entries(&["ci.1"], 70).await.unwrap();
     assert_eq!(tx.entries_gone_since(first).await.unwrap(), digests(&[1]));
     tx.forget_gone_entries(1).await.unwrap();
     assert_eq!(tx.entries_gone_since(0).await.unwrap(), digests(&[1]), "no more than may be kept");
     tx.raise_revision().await.unwrap();
-    tx.remove_entries(&["ci.2"]).await.unwrap();
+    tx.remove_entries(&["ci.2"], 70).await.unwrap();
     tx.forget_gone_entries(1).await.unwrap();
     assert_eq!(tx.entries_gone_since(first).await.unwrap(), None, "who is behind reads everything");
     assert_eq!(tx.entries_gone_since(first + 1).await.unwrap(), digests(&[2]), "and who is not, what is new");
+    drop(tx);
+}
+
+async fn when_a_digest_was_pushed_first_stays_known(store: &dyn Store) {
+    let mut tx = store.write().await.unwrap();
+    let fred = tx.user("Fred").await.unwrap().unwrap();
+    let (ci, other) = (tx.source("ci").await.unwrap().unwrap(), tx.source("a").await.unwrap().unwrap());
+    let all: Vec<Token> = (1..=4).map(|number| entry(number, &fred)).collect();
+    let digests: Vec<Digest> = all.iter().map(|entry| entry.digest).collect();
+    tx.put_entries(ci.id, &all).await.unwrap();
+    assert_eq!(tx.first_pushes(&digests).await.unwrap(), [], "those in force say it themselves");
+    assert_eq!(tx.entries_of(fred.id, 9).await.unwrap(), all);
+    assert_eq!(tx.entries_of(fred.id, 2).await.unwrap(), all[..2]);
+    assert_eq!(tx.entries_of(-1, 9).await.unwrap(), []);
+    assert_eq!(tx.entry("ci.2").await.unwrap().as_ref(), Some(&all[1]));
+    assert_eq!(tx.entry("ci.9").await.unwrap(), None);
+    // In use at 1000, all but the first (it has ended) and the second (it is disabled).
+    let counts = tx.entry_counts(1000).await.unwrap();
+    let of_ci = counts.iter().find(|counts| counts.source == "ci").unwrap();
+    let (source, expiring) = ("ci".to_owned(), [2, 2, 2]);
+    assert_eq!(*of_ci, EntryCounts { source, active: 2, disabled: 1, expired: 1, expiring });
+    assert!(
+        counts.is_sorted_by_key(|counts| counts.source.clone()) && counts.iter().any(|one| one.source == "a")
+    );
+    assert_eq!(tx.entry_by_digest(&digests[1]).await.unwrap().as_ref(), Some(&all[1]));
+    tx.remove_entries(&["ci.1", "ci.2"], 70).await.unwrap();
+    assert_eq!(tx.entry_by_digest(&digests[1]).await.unwrap(), None);
+    tx.remove_entries(&["ci.3"], 80).await.unwrap();
+    assert!(tx.revoke_token("ci.4", 90, "zoe").await.unwrap());
+    let known = async |tx: &mut dyn Transaction| -> Vec<(Digest, i64)> {
+        let mut known = tx.first_pushes(&digests).await.unwrap();
+        known.sort_unstable_by_key(|(digest, _)| *digest.as_bytes());
+        known
+    };
+    let first = |numbers: &[usize]| -> Vec<(Digest, i64)> {
+        numbers.iter().map(|number| (digests[number - 1], 20)).collect()
+    };
+    assert_eq!(known(tx.as_mut()).await, first(&[1, 2, 3, 4]));
+    // What came back and went again is known by its last end, and by whoever had it then.
+    let others = Token { id: "a.1".to_owned(), ..all[0].clone() };
+    tx.put_entries(other.id, &[others]).await.unwrap();
+    tx.remove_entries(&["a.1"], 95).await.unwrap();
+    tx.forget_first_pushes(ci.id, 70, 9).await.unwrap();
+    assert_eq!(known(tx.as_mut()).await, first(&[1, 2, 3, 4]));
+    tx.forget_first_pushes(ci.id, 71, 9).await.unwrap();
+    assert_eq!(known(tx.as_mut()).await, first(&[1, 3, 4]), "too long ago");
+    tx.forget_first_pushes(ci.id, 0, 1).await.unwrap();
+    assert_eq!(known(tx.as_mut()).await, first(&[1, 3, 4]), "one more than that may stay");
+    tx.forget_first_pushes(ci.id, 0, 0).await.unwrap();
+    assert_eq!(known(tx.as_mut()).await, first(&[1, 4]), "too many of one source, and of no other's");
     drop(tx);
 }

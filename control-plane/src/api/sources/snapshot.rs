@@ -19,7 +19,7 @@ use crate::http::body::{self, Bounds};
 use crate::http::problem::Problem;
 use crate::schema;
 use crate::snapshot::apart;
-use crate::sources::{self, Document, Format, Push, Report, Snapshot, Who};
+use crate::sources::{self, Document, Format, Push, PushLimits, Report, Snapshot, Who};
 
 /// Most bytes of a document.
 pub(crate) const MAX_DOCUMENT: usize = 32 * 1024 * 1024;
@@ -88,7 +88,7 @@ pub(in crate::api) struct PushQuery {
     responses((status = 200, description = "What was done, or would be", body = Report,
                headers(("etag"), ("gatepass-revision")))),
     extensions(("x-problems" = json!(
-        [ADMIN, &["not_found", "digest_taken", "removal_not_confirmed", "push_in_progress"]].concat()
+        [ADMIN, &["not_found", "digest_taken", "removal_not_confirmed", "push_in_progress", "rate_limited"]].concat()
     ))),
 )]
 pub(in crate::api) async fn push_snapshot(
@@ -108,12 +108,14 @@ pub(in crate::api) async fn push_snapshot(
         expected: expected_versions(&headers)?,
     };
     let turn = Pushes::begin(&api.pushes, &name)?;
+    api.pushes.limits.count_push(&who, api.context.clock.now())?;
     let (kind, bytes) = body::of_types(request, DOCUMENT, &["application/json", YAML]).await?;
     let format = if kind == YAML { Format::Yaml } else { Format::Json };
     // The turn goes along: a caller who hangs up ends this request, and not what is being read.
     let read = apart(move || Document::parse(format, &bytes).map(|read| (read, turn)).map_err(Error::from));
     let (document, _turn) = read.await?;
-    let (report, committed) = sources::push(&api.context, &who, &name, document, &push).await?;
+    let push = (&push, &api.pushes.limits);
+    let (report, committed) = sources::push(&api.context, &who, &name, document, push).await?;
     Ok((etag(report.revision), revision(committed.as_ref()), axum::Json(report)).into_response())
 }
 
@@ -128,7 +130,10 @@ fn flag(field: &str, value: Option<&str>) -> Result<bool, Problem> {
 /// Sources of which a push is being read or done. One at a time of each: whoever has a push token fills no memory with
 /// bodies, and holds up no other source. Each server counts for itself.
 #[derive(Debug, Default)]
-pub struct Pushes(Mutex<HashSet<String>>);
+pub struct Pushes {
+    under_way: Mutex<HashSet<String>>,
+    limits: PushLimits,
+}
 
 impl Pushes {
     fn begin(pushes: &Arc<Self>, source: &str) -> Result<Turn, Problem> {
@@ -141,7 +146,7 @@ impl Pushes {
 
     fn names(&self) -> MutexGuard<'_, HashSet<String>> {
         // What a panic left is as good as it was: one set of names.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -99,6 +99,11 @@ impl OidcArgs {
         self.public_url.as_ref()?.host_str().map(str::to_owned)
     }
 
+    /// The host of the public URL, if browsers reach it by https.
+    pub fn https_host(&self) -> Option<String> {
+        self.public_url.as_ref().filter(|url| url.scheme() == "https")?.host_str().map(str::to_owned)
+    }
+
     fn checked_public_url(&self) -> anyhow::Result<Option<Url>> {
         let Some(url) = &self.public_url else { return Ok(None) };
         let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();

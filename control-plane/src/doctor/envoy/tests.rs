@@ -261,6 +261,13 @@ fn a_configuration_that_was_refused_and_never_taken() {
     let taken = "extension_config_discovery.http_filter.gatepass.update_success: 1";
     finds(&good().stat(refused), &["configuration_refused error"]);
     finds(&good().stat(refused).stat(taken), &[]);
+    // The last one was refused if what Envoy holds is not the newest, whatever was taken before it.
+    let older =
+        json!({"version": 1, "epoch": "e", "revision": (NEWEST - 1).to_string(), "tokens": []}).to_string();
+    let place = format!("{FILTER}/typed_config/config/configuration");
+    let behind = good().manager(&place, "value", older.into()).stat(taken);
+    finds(&behind, &[]);
+    finds(&behind.stat(refused), &["configuration_refused error"]);
     finds(&good().stat("listener_manager.lds.update_rejected: 3"), &[]);
 }
 

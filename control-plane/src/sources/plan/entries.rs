@@ -6,9 +6,9 @@ use gatepass::token;
 use jiff::Timestamp;
 
 use crate::clock::rfc3339;
-use crate::domain::address::MAX_TOKEN_ENTRIES;
+use crate::domain::address::{IpList, MAX_TOKEN_ENTRIES};
 use crate::domain::settings::Settings;
-use crate::domain::source::{self, NOT_NAMED, Named, Source};
+use crate::domain::source::{self, MAX_ADDRESSES, NOT_NAMED, Named, Source};
 use crate::domain::token::{Disabled, Token};
 use crate::domain::user::Role;
 use crate::domain::validity::{self, Request};
@@ -42,6 +42,7 @@ pub(super) async fn check(
         let problem = format!("has {count} entries, and max_entries of this source is {most}");
         return Err(Error::invalid("entries", problem));
     }
+    refuse_addresses(&document.entries)?;
     let users = users(tx, source, &document.entries).await?;
     let mut seen = Seen::default();
     let mut checked = Vec::with_capacity(count);
@@ -56,6 +57,17 @@ pub(super) async fn check(
         checked.push(entry);
     }
     Ok(checked)
+}
+
+/// What proxies can take of all tokens together is a million.
+fn refuse_addresses(entries: &[Entry]) -> Result<(), Error> {
+    let count: usize = entries.iter().filter_map(|entry| entry.allowed_ips.as_ref()).map(IpList::len).sum();
+    if count <= MAX_ADDRESSES {
+        return Ok(());
+    }
+    let problem =
+        format!("have {count} addresses and ranges together, and {MAX_ADDRESSES} is the most of one source");
+    Err(Error::invalid("entries", problem))
 }
 
 const NO_SUCH_USER: &str = "there is no user of exactly this name: an admin adds one with POST /users";
@@ -148,19 +160,19 @@ impl Checked {
         Ok(Self { token, expires_at: entry.expires_at, disabled: entry.disabled })
     }
 
-    /// The entry as it is to be, where `before` is the one that there is of its id. With another digest it is another
-    /// secret: its life begins now.
+    /// The entry as it is to be, where `before` is the one that there is of its id, and `first` when its digest was pushed
+    /// first. With a digest that is new it is another secret: its life begins now.
     pub(super) fn after(
         self,
         place: usize,
-        before: Option<&Token>,
+        (before, first): (Option<&Token>, Option<i64>),
         settings: &Settings,
         now: Timestamp,
     ) -> Result<Token, Error> {
         let same = before.filter(|before| before.digest == self.token.digest);
-        let created_at = same.map_or(now.as_second(), |same| same.created_at);
+        let created_at = first.unwrap_or_else(|| now.as_second());
         let wrong = |problem| Error::invalid(format!("entries[{place}].expires_at"), problem);
-        let expires_at = end(self.expires_at.as_deref(), same, settings, now).map_err(wrong)?;
+        let expires_at = end(self.expires_at.as_deref(), (same, created_at), settings, now).map_err(wrong)?;
         let disabled = self.disabled.then(|| {
             let since = same.and_then(|same| same.disabled.clone());
             since.unwrap_or_else(|| Disabled { at: now.as_second(), by: self.token.creator.clone() })
@@ -184,23 +196,28 @@ impl Checked {
     }
 }
 
-/// When an entry ends, in Unix seconds, where `same` is what there is of the same secret. What is as it was stays so even if
-/// the bound has become shorter, as it does for tokens; without a word it ends as a token would.
+/// When an entry ends, in Unix seconds, where `same` is what there is of the same id and secret, and the secret was pushed
+/// first at `created_at`. What is as it was stays so even if the bound has become shorter, as it does for tokens; without a word
+/// it ends as a token would.
 fn end(
     wish: Option<&str>,
-    same: Option<&Token>,
+    (same, created_at): (Option<&Token>, i64),
     settings: &Settings,
     now: Timestamp,
 ) -> Result<Option<i64>, String> {
     let max = settings.max_validity;
-    let wish = match (wish, same) {
-        (None, Some(same)) => return Ok(same.expires_at),
-        (None, None) => {
-            let end = validity::expiry(Request::default(), max, true, now);
-            return end.map_err(|invalid| invalid.problem);
+    let bound = max.latest_end(created_at);
+    if let Some(same) = same.filter(|_| wish.is_none()) {
+        return Ok(same.expires_at);
+    }
+    let wish = match wish {
+        None => {
+            let end =
+                validity::expiry(Request::default(), max, true, now).map_err(|invalid| invalid.problem)?;
+            bound.map_or(end, |bound| Some(end.map_or(bound, |end| end.min(bound))))
         }
-        (Some("never"), _) => None,
-        (Some(text), _) => Some(
+        Some("never") => None,
+        Some(text) => Some(
             time::parse(text)
                 .map_err(|_| "must be an RFC 3339 time such as 2027-01-31T00:00:00Z, or never".to_owned())?,
         ),
@@ -208,10 +225,17 @@ fn end(
     if same.is_some_and(|same| same.expires_at == wish) {
         return Ok(wish);
     }
+    if let Some(bound) = bound.filter(|bound| *bound <= now.as_second()) {
+        return Err(format!(
+            "this digest was pushed first at {}, and max_validity, {}, let it live until {}: make another token for this entry",
+            rfc3339(created_at),
+            max.name(),
+            rfc3339(bound)
+        ));
+    }
     if wish.is_some_and(|end| end <= now.as_second()) {
         return Err("must lie in the future".to_owned());
     }
-    let bound = max.latest_end(same.map_or(now.as_second(), |same| same.created_at));
     match bound {
         Some(bound) if wish.is_none_or(|end| end > bound) => Err(format!(
             "is later than max_validity, {}, allows, from when this digest was pushed first: at most {}",

@@ -7,28 +7,34 @@ use super::{Connection, Db, Result, Row};
 use crate::domain::audit::filter::AuditFilter;
 use crate::domain::audit::{Draft, Entry, Head, MacBytes};
 
+/// How many entries one statement adds.
+const ROWS: usize = 500;
+
 pub(super) async fn head(db: &mut Connection) -> Result<Head> {
     let row = sqlx::query("SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1").fetch_optional(db).await?;
     row.map_or(Ok(Head::EMPTY), |row| Ok(Head { seq: row.try_get("seq")?, mac: mac(&row, "mac")? }))
 }
 
-pub(super) async fn append(db: &mut Connection, entry: &Entry) -> Result<()> {
-    sqlx::query(
-        "INSERT INTO audit (seq, at, actor, actor_token_id, ip, action, target, detail, prev_mac, mac)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-    )
-    .bind(entry.seq)
-    .bind(entry.draft.at)
-    .bind(&entry.draft.actor)
-    .bind(&entry.draft.actor_token_id)
-    .bind(&entry.draft.ip)
-    .bind(&entry.draft.action)
-    .bind(&entry.draft.target)
-    .bind(&entry.draft.detail)
-    .bind(entry.prev_mac.as_slice())
-    .bind(entry.mac.as_slice())
-    .execute(db)
-    .await?;
+pub(super) async fn append(db: &mut Connection, entries: &[Entry]) -> Result<()> {
+    for entries in entries.chunks(ROWS) {
+        let mut sql = QueryBuilder::<Db>::new(
+            "INSERT INTO audit (seq, at, actor, actor_token_id, ip, action, target, detail, prev_mac, mac) ",
+        );
+        sql.push_values(entries, |mut row, entry| {
+            let draft = &entry.draft;
+            row.push_bind(entry.seq)
+                .push_bind(draft.at)
+                .push_bind(&draft.actor)
+                .push_bind(&draft.actor_token_id)
+                .push_bind(&draft.ip)
+                .push_bind(&draft.action)
+                .push_bind(&draft.target)
+                .push_bind(&draft.detail)
+                .push_bind(entry.prev_mac.as_slice())
+                .push_bind(entry.mac.as_slice());
+        });
+        sql.build().execute(&mut *db).await?;
+    }
     Ok(())
 }
 

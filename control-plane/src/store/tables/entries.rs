@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use gatepass::token::Digest;
 use sqlx::{QueryBuilder, Row as _};
 
-use super::{Connection, Db, Result, Row, signed, tokens, unsigned};
+use super::{Connection, Db, Result, Row, first_pushes, signed, tokens, unsigned};
 use crate::domain::source::Named;
 use crate::domain::token::Token;
 use crate::domain::usage::TokenUse;
@@ -13,7 +13,7 @@ use crate::domain::user::Role;
 use crate::store::StoreError;
 
 /// How many rows one statement writes or looks for: 13 values of each are fewer than a statement may have.
-const ROWS: usize = 500;
+pub(super) const ROWS: usize = 500;
 
 /// Entries as tokens are read: `e` is the entry, `u` its user, `s` its source.
 macro_rules! select {
@@ -144,9 +144,50 @@ pub(super) async fn put(db: &mut Connection, source_id: i64, entries: &[Token]) 
     Ok(())
 }
 
-pub(super) async fn remove(db: &mut Connection, ids: &[&str]) -> Result<u64> {
+pub(super) async fn of_user(db: &mut Connection, user_id: i64, limit: u32) -> Result<Vec<Token>> {
+    let sql = select!("WHERE e.user_id = $1 ORDER BY e.created_at DESC, e.token_id LIMIT $2");
+    let rows = sqlx::query(sql).bind(user_id).bind(i64::from(limit)).fetch_all(db).await?;
+    rows.iter().map(tokens::from_row).collect()
+}
+
+pub(super) async fn by_id(db: &mut Connection, id: &str) -> Result<Option<Token>> {
+    let row = sqlx::query(select!("WHERE e.token_id = $1")).bind(id).fetch_optional(db).await?;
+    row.as_ref().map(tokens::from_row).transpose()
+}
+
+/// Ids of entries as those of tokens that an endpoint is to be told of. A date may be put off, and another secret may get
+/// the id: what was said counts only if it was said of this end, when that was so near.
+pub(super) async fn to_notify(
+    db: &mut Connection,
+    webhook_id: &str,
+    stage: i64,
+    (after, upto): (i64, i64),
+    limit: i64,
+) -> Result<Vec<String>> {
+    // The expression is that of an index, and so is the order.
+    let sql = "SELECT e.token_id FROM source_entries e
+               WHERE coalesce(expires_at, 9223372036854775807) > $1 AND coalesce(expires_at, 9223372036854775807) <= $2
+                 AND e.created_at < e.expires_at - $3 * 86400 AND e.disabled_at IS NULL
+                 AND EXISTS (SELECT 1 FROM users u
+                             WHERE u.id = e.user_id AND u.active AND u.suspended_at IS NULL AND u.role = 'user')
+                 AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d
+                                 WHERE d.entry_id = e.token_id AND d.webhook_id = $4 AND d.stage <= $3
+                                   AND d.created_at >= e.expires_at - d.stage * 86400)
+               ORDER BY coalesce(expires_at, 9223372036854775807), e.token_id LIMIT $5";
+    let ids = sqlx::query_scalar(sql).bind(after).bind(upto).bind(stage).bind(webhook_id).bind(limit);
+    Ok(ids.fetch_all(db).await?)
+}
+
+pub(super) async fn by_digest(db: &mut Connection, digest: &Digest) -> Result<Option<Token>> {
+    let sql = select!("WHERE e.sha256 = $1");
+    let row = sqlx::query(sql).bind(digest.as_bytes().as_slice()).fetch_optional(db).await?;
+    row.as_ref().map(tokens::from_row).transpose()
+}
+
+pub(super) async fn remove(db: &mut Connection, ids: &[&str], at: i64) -> Result<u64> {
     let mut removed = 0;
     for ids in ids.chunks(ROWS) {
+        first_pushes::note(db, ids, at).await?;
         let mut sql = QueryBuilder::<Db>::new("DELETE FROM source_entries WHERE token_id IN ");
         push_list(&mut sql, ids);
         removed += sql.build().execute(&mut *db).await?.rows_affected();
@@ -239,7 +280,7 @@ pub(super) async fn digests_held(
 }
 
 /// `($1, $2, …)`
-fn push_list<'a, T>(sql: &mut QueryBuilder<Db>, values: &[&'a T])
+pub(super) fn push_list<'a, T>(sql: &mut QueryBuilder<Db>, values: &[&'a T])
 where
     T: ?Sized,
     &'a T: sqlx::Encode<'a, Db> + sqlx::Type<Db>,

@@ -243,7 +243,7 @@ pub(super) fn ips(token: &Token) -> Result<String> {
 
 pub(super) async fn revoke(db: &mut Connection, id: &str, at: i64, by: &str) -> Result<bool> {
     if source::is_entry(id) {
-        return Ok(entries::remove(db, &[id]).await? == 1);
+        return Ok(entries::remove(db, &[id], at).await? == 1);
     }
     let sql = "UPDATE tokens SET revoked_at = $1, revoked_by = $2 WHERE id = $3 AND revoked_at IS NULL";
     let done = sqlx::query(sql).bind(at).bind(by).bind(id).execute(db).await?;

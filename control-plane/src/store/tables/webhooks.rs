@@ -2,7 +2,8 @@
 
 use sqlx::Row as _;
 
-use super::{Connection, Result, Row, one_row};
+use super::{Connection, Result, Row, entries, one_row};
+use crate::domain::source;
 use crate::domain::token::Disabled;
 use crate::domain::webhook::{Delivery, DeliveryState, Event, Salt, Webhook};
 use crate::store::StoreError;
@@ -21,7 +22,8 @@ macro_rules! select_webhooks {
 macro_rules! select_deliveries {
     ($rest:literal) => {
         concat!(
-            "SELECT id, webhook_id, event, token_id, stage, created_at, state, attempts, next_at, last_at, status, problem ",
+            "SELECT id, webhook_id, event, coalesce(token_id, entry_id) AS token_id, stage, created_at, state, attempts, ",
+            "next_at, last_at, status, problem ",
             "FROM webhook_deliveries ",
             $rest
         )
@@ -93,20 +95,29 @@ pub(super) async fn tokens_to_notify(
                                  WHERE d.token_id = t.id AND d.webhook_id = $4 AND d.stage <= $3)
                ORDER BY coalesce(expires_at, 9223372036854775807), t.number LIMIT $5";
     let ids = sqlx::query_scalar(sql).bind(after).bind(upto).bind(stage).bind(webhook_id).bind(limit);
-    Ok(ids.fetch_all(db).await?)
+    let mut ids: Vec<String> = ids.fetch_all(&mut *db).await?;
+    let left = limit.saturating_sub(i64::try_from(ids.len()).unwrap_or(limit));
+    if left > 0 {
+        ids.extend(entries::to_notify(db, webhook_id, stage, (after, upto), left).await?);
+    }
+    Ok(ids)
 }
 
 pub(super) async fn insert_delivery(db: &mut Connection, delivery: &Delivery) -> Result<()> {
     let notice = delivery.notice.as_ref();
+    let (entry, token) = match notice.map(|(id, _)| id) {
+        Some(id) if source::is_entry(id) => (Some(id), None),
+        id => (None, id),
+    };
     sqlx::query(
         "INSERT INTO webhook_deliveries (id, webhook_id, event, token_id, stage, created_at, state, attempts, next_at,
-                                         last_at, status, problem)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                                         last_at, status, problem, entry_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(&delivery.id)
     .bind(&delivery.webhook_id)
     .bind(delivery.event.as_str())
-    .bind(notice.map(|(token, _)| token))
+    .bind(token)
     .bind(notice.map(|(_, stage)| *stage))
     .bind(delivery.created_at)
     .bind(delivery.state.as_str())
@@ -115,6 +126,7 @@ pub(super) async fn insert_delivery(db: &mut Connection, delivery: &Delivery) ->
     .bind(delivery.last_at)
     .bind(delivery.status.map(i64::from))
     .bind(&delivery.problem)
+    .bind(entry)
     .execute(db)
     .await?;
     Ok(())

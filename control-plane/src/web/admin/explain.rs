@@ -180,7 +180,10 @@ impl Shown {
         Self {
             what: match token {
                 Some(token) => format!("Token “{}” of {}", token.description, token.user),
-                None => words::credentials(case.credentials).to_owned(),
+                None => case.entry.as_ref().map_or_else(
+                    || words::credentials(case.credentials).to_owned(),
+                    |entry| format!("Entry “{}” of the source {} for {}", entry.id, entry.source, entry.user),
+                ),
             },
             hint: token.map(|token| token.hint.clone()),
             token_id: token.map(|token| token.id.clone()),
@@ -204,6 +207,7 @@ fn who(who: Who) -> &'static str {
         Who::Owner => "the token’s owner",
         Who::Client => "whoever runs the program that sends the request",
         Who::Service => "whoever runs the service",
+        Who::Source => "whoever keeps the source’s document, or an administrator",
     }
 }
 

@@ -45,9 +45,35 @@ fn an_entry_ends_within_the_bound_from_when_its_secret_was_pushed_first() {
         (Some(""), None, Validity::Never, Err("RFC 3339")),
     ] {
         let settings = Settings { max_validity: max, ..Settings::default() };
-        let got = end(wish, same.as_ref(), &settings, now());
+        let created_at = same.as_ref().map_or(now().as_second(), |same| same.created_at);
+        let got = end(wish, (same.as_ref(), created_at), &settings, now());
         match expected {
             Ok(expected) => assert_eq!(got, Ok(expected), "{wish:?} {same:?} {max:?}"),
+            Err(part) => {
+                assert!(got.as_ref().is_err_and(|text| text.contains(part)), "{wish:?} {max:?}: {got:?}")
+            }
+        }
+    }
+}
+
+#[test]
+fn a_secret_that_comes_back_lives_no_longer_than_if_it_had_stayed() {
+    let second = |text: &str| time::parse(text).unwrap();
+    let pushed_first = now().as_second() - 200 * DAY;
+    for (wish, max, expected) in [
+        (None, Validity::OneYear, Ok(Some(second("2027-05-06T09:00:00Z")))),
+        (None, Validity::TwoYears, Ok(Some(second("2027-11-22T09:00:00Z")))),
+        (None, Validity::Never, Ok(Some(second("2027-11-22T09:00:00Z")))),
+        (None, Validity::SixMonths, Err("pushed first at 2026-05-06T09:00:00Z")),
+        (Some("2027-01-01T00:00:00Z"), Validity::SixMonths, Err("until 2026-11-06T09:00:00Z")),
+        (Some("never"), Validity::SixMonths, Err("make another token")),
+        (Some("never"), Validity::Never, Ok(None)),
+        (Some("2027-05-06T09:00:01Z"), Validity::OneYear, Err("at most 2027-05-06T09:00:00Z")),
+    ] {
+        let settings = Settings { max_validity: max, ..Settings::default() };
+        let got = end(wish, (None, pushed_first), &settings, now());
+        match expected {
+            Ok(expected) => assert_eq!(got, Ok(expected), "{wish:?} {max:?}"),
             Err(part) => {
                 assert!(got.as_ref().is_err_and(|text| text.contains(part)), "{wish:?} {max:?}: {got:?}")
             }

@@ -1,31 +1,31 @@
-//! What [`Outbox`] asks of SQLite.
+//! What [`Outbox`] asks of a database.
 
 use async_trait::async_trait;
 
-use super::{Result, SqliteTransaction, webhooks};
+use super::{Result, Tx, run, webhooks};
 use crate::domain::webhook::{Delivery, Webhook};
 use crate::store::outbox::{Outbox, Outcome};
 
 #[async_trait]
-impl Outbox for SqliteTransaction {
+impl Outbox for Tx {
     async fn webhooks(&mut self) -> Result<Vec<Webhook>> {
-        webhooks::all(&mut self.inner).await
+        run!(self, webhooks::all)
     }
 
     async fn webhook(&mut self, id: &str) -> Result<Option<Webhook>> {
-        webhooks::by_id(&mut self.inner, id).await
+        run!(self, webhooks::by_id, id)
     }
 
     async fn insert_webhook(&mut self, webhook: &Webhook) -> Result<()> {
-        webhooks::insert(&mut self.inner, webhook).await
+        run!(self, webhooks::insert, webhook)
     }
 
     async fn update_webhook(&mut self, webhook: &Webhook) -> Result<()> {
-        webhooks::update(&mut self.inner, webhook).await
+        run!(self, webhooks::update, webhook)
     }
 
     async fn remove_webhook(&mut self, id: &str) -> Result<bool> {
-        webhooks::remove(&mut self.inner, id).await
+        run!(self, webhooks::remove, id)
     }
 
     async fn tokens_to_notify(
@@ -35,23 +35,23 @@ impl Outbox for SqliteTransaction {
         expiries: (i64, i64),
         limit: i64,
     ) -> Result<Vec<String>> {
-        webhooks::tokens_to_notify(&mut self.inner, webhook_id, stage, expiries, limit).await
+        run!(self, webhooks::tokens_to_notify, webhook_id, stage, expiries, limit)
     }
 
     async fn insert_delivery(&mut self, delivery: &Delivery) -> Result<()> {
-        webhooks::insert_delivery(&mut self.inner, delivery).await
+        run!(self, webhooks::insert_delivery, delivery)
     }
 
     async fn deliveries_due(&mut self, webhook_id: &str, now: i64, limit: i64) -> Result<Vec<Delivery>> {
-        webhooks::due(&mut self.inner, webhook_id, now, limit).await
+        run!(self, webhooks::due, webhook_id, now, limit)
     }
 
     async fn claim_delivery(&mut self, id: &str, now: i64, until: i64) -> Result<()> {
-        webhooks::claim(&mut self.inner, id, now, until).await
+        run!(self, webhooks::claim, id, now, until)
     }
 
     async fn finish_delivery(&mut self, id: &str, attempt: i64, outcome: &Outcome<'_>) -> Result<bool> {
-        webhooks::finish(&mut self.inner, id, attempt, outcome).await
+        run!(self, webhooks::finish, id, attempt, outcome)
     }
 
     async fn deliveries(
@@ -60,18 +60,18 @@ impl Outbox for SqliteTransaction {
         before: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Delivery>> {
-        webhooks::list(&mut self.inner, webhook_id, before, limit).await
+        run!(self, webhooks::list, webhook_id, before, limit)
     }
 
     async fn pending_tests(&mut self, webhook_id: &str) -> Result<i64> {
-        webhooks::pending_tests(&mut self.inner, webhook_id).await
+        run!(self, webhooks::pending_tests, webhook_id)
     }
 
     async fn forget_pending(&mut self, webhook_id: &str) -> Result<u64> {
-        webhooks::forget_pending(&mut self.inner, webhook_id).await
+        run!(self, webhooks::forget_pending, webhook_id)
     }
 
     async fn remove_old_deliveries(&mut self, before: i64, limit: i64) -> Result<u64> {
-        webhooks::remove_old(&mut self.inner, before, limit).await
+        run!(self, webhooks::remove_old, before, limit)
     }
 }

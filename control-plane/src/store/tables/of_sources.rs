@@ -1,15 +1,15 @@
-//! What a transaction does with sources: the shared tables' statements.
+//! What a transaction does with sources: the statements of their tables.
 
 use async_trait::async_trait;
 use gatepass::token::Digest;
 
-use super::{PostgresTransaction, Result, entries, limited, run, signed, sources};
+use super::{Result, Tx, entries, first_pushes, run, signed, sources};
 use crate::domain::source::{Named, PushToken, Source};
 use crate::domain::token::Token;
 use crate::store::SourceTables;
 
 #[async_trait]
-impl SourceTables for PostgresTransaction {
+impl SourceTables for Tx {
     async fn source(&mut self, name: &str) -> Result<Option<Source>> {
         run!(self, sources::by_name, name)
     }
@@ -67,8 +67,28 @@ impl SourceTables for PostgresTransaction {
         run!(self, entries::put, source_id, entries)
     }
 
-    async fn remove_entries(&mut self, ids: &[&str]) -> Result<u64> {
-        run!(self, entries::remove, ids)
+    async fn entries_of(&mut self, user_id: i64, limit: u32) -> Result<Vec<Token>> {
+        run!(self, entries::of_user, user_id, limit)
+    }
+
+    async fn entry(&mut self, token_id: &str) -> Result<Option<Token>> {
+        run!(self, entries::by_id, token_id)
+    }
+
+    async fn entry_by_digest(&mut self, digest: &Digest) -> Result<Option<Token>> {
+        run!(self, entries::by_digest, digest)
+    }
+
+    async fn remove_entries(&mut self, ids: &[&str], at: i64) -> Result<u64> {
+        run!(self, entries::remove, ids, at)
+    }
+
+    async fn first_pushes(&mut self, digests: &[Digest]) -> Result<Vec<(Digest, i64)>> {
+        run!(self, first_pushes::of, digests)
+    }
+
+    async fn forget_first_pushes(&mut self, source_id: i64, before: i64, most: u64) -> Result<()> {
+        run!(self, first_pushes::forget, source_id, before, signed(most)?)
     }
 
     async fn named_users(&mut self, names: &[&str]) -> Result<Vec<Named>> {

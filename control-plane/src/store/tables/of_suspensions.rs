@@ -1,13 +1,13 @@
-//! What [`Suspensions`] asks of PostgreSQL.
+//! What [`Suspensions`] asks of a database.
 
 use async_trait::async_trait;
 
-use super::{PostgresTransaction, Result, limited, run, suspended_users as users};
+use super::{Result, Tx, run, suspended_users as users};
 use crate::domain::suspension::Rule;
 use crate::store::suspensions::Suspensions;
 
 #[async_trait]
-impl Suspensions for PostgresTransaction {
+impl Suspensions for Tx {
     async fn suspends_since(&mut self) -> Result<Option<i64>> {
         run!(self, users::since)
     }
