@@ -95,6 +95,25 @@ pub enum Refusal {
     InternalError,
 }
 
+impl Refusal {
+    /// All of them, in the order in which they stand above.
+    pub const ALL: [Self; 13] = [
+        Self::NotReady,
+        Self::CredentialsMissing,
+        Self::AuthorizationMalformed,
+        Self::IpNotAllowed,
+        Self::CredentialsUnknown,
+        Self::PasswordRefused,
+        Self::SchemeRefused,
+        Self::TokenDisabled,
+        Self::UserInactive,
+        Self::UseNotAllowed,
+        Self::TokenExpired,
+        Self::ScopeExceeded,
+        Self::InternalError,
+    ];
+}
+
 impl From<StatedRefusal> for Refusal {
     fn from(stated: StatedRefusal) -> Self {
         match stated {

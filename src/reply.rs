@@ -132,26 +132,10 @@ impl Verdict<'_> {
 mod tests {
     use super::*;
 
-    const ALL: &[Refusal] = &[
-        Refusal::NotReady,
-        Refusal::CredentialsMissing,
-        Refusal::AuthorizationMalformed,
-        Refusal::IpNotAllowed,
-        Refusal::CredentialsUnknown,
-        Refusal::PasswordRefused,
-        Refusal::SchemeRefused,
-        Refusal::TokenDisabled,
-        Refusal::UserInactive,
-        Refusal::UseNotAllowed,
-        Refusal::TokenExpired,
-        Refusal::ScopeExceeded,
-        Refusal::InternalError,
-    ];
-
     #[test]
     fn a_body_is_json_with_status_title_and_code_alone() {
-        for reason in ALL {
-            let reply = Reply::to(*reason);
+        for reason in Refusal::ALL {
+            let reply = Reply::to(reason);
             let body: serde_json::Value = serde_json::from_str(&reply.body()).unwrap();
             let fields: Vec<_> = body.as_object().unwrap().keys().collect();
             assert_eq!(fields, ["code", "status", "title"]);
@@ -162,10 +146,10 @@ mod tests {
 
     #[test]
     fn only_missing_credentials_are_challenged_and_by_both_schemes() {
-        for reason in ALL {
+        for reason in Refusal::ALL {
             let challenges =
-                Reply::to(*reason).headers().iter().filter(|(n, _)| *n == "www-authenticate").count();
-            assert_eq!(challenges, if *reason == Refusal::CredentialsMissing { 2 } else { 0 }, "{reason:?}");
+                Reply::to(reason).headers().iter().filter(|(n, _)| *n == "www-authenticate").count();
+            assert_eq!(challenges, if reason == Refusal::CredentialsMissing { 2 } else { 0 }, "{reason:?}");
         }
     }
 }

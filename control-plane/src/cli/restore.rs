@@ -129,7 +129,9 @@ fn text_of(ended: &Ended) -> String {
         (ended.tokens_shortened, "tokens end sooner, as they did"),
         (ended.users_deactivated, "users deactivated again"),
         (ended.roles_lowered, "roles lowered again"),
+        (ended.groups_left, "people out of groups again that they had left"),
         (ended.passwords_changed, "passwords are the newer ones"),
+        (ended.identities_removed, "identities of OpenID Connect taken again from people"),
     ] {
         let _ = writeln!(text, "  {count:>7} {what}");
     }

@@ -172,21 +172,7 @@ mod tests {
 
     #[test]
     fn each_refusal_of_the_filter_is_counted_by_its_name() {
-        for refusal in [
-            Refusal::NotReady,
-            Refusal::CredentialsMissing,
-            Refusal::AuthorizationMalformed,
-            Refusal::IpNotAllowed,
-            Refusal::CredentialsUnknown,
-            Refusal::PasswordRefused,
-            Refusal::SchemeRefused,
-            Refusal::TokenDisabled,
-            Refusal::UserInactive,
-            Refusal::UseNotAllowed,
-            Refusal::TokenExpired,
-            Refusal::ScopeExceeded,
-            Refusal::InternalError,
-        ] {
+        for refusal in Refusal::ALL {
             assert_eq!(counted_as(refusal.decision()), refusal.decision());
         }
     }

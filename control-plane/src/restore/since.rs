@@ -13,9 +13,10 @@ use crate::clock::Clock;
 use crate::data_folder::{DataFolder, FolderError, read_private, stage_database};
 use crate::delivery::ecds;
 use crate::domain::audit::{Action, Head};
+use crate::domain::groups::Groups;
 use crate::domain::settings::Settings;
 use crate::domain::token::Token;
-use crate::domain::user::{Role, User, UserFilter, name_key};
+use crate::domain::user::{Identity, Role, User, UserFilter, name_key};
 use crate::error::Error;
 use crate::settings;
 use crate::snapshot::{self, Snapshot};
@@ -55,10 +56,18 @@ pub struct Since {
     pub place: &'static str,
     /// What proxies were to enforce.
     configuration: PluginConfiguration,
-    /// People with the hashes of their passwords, if a database tells it.
-    people: Vec<(User, Option<String>)>,
+    /// People, if a database tells them.
+    people: Vec<Person>,
     /// All settings, if a database tells them.
     settings: Option<Settings>,
+}
+
+/// A person as a database knows it.
+struct Person {
+    user: User,
+    /// The password's hash.
+    password: Option<String>,
+    identities: Vec<Identity>,
 }
 
 /// What has ended since, and was ended again.
@@ -72,8 +81,12 @@ pub struct Ended {
     pub users_deactivated: usize,
     /// People whose role was lowered.
     pub roles_lowered: usize,
+    /// People who left groups.
+    pub groups_left: usize,
     /// People whose password was changed; the newer one counts.
     pub passwords_changed: usize,
+    /// Identities of OpenID Connect that people were disconnected from.
+    pub identities_removed: usize,
     /// Those of them who stay admins, because there would be none.
     pub admins_kept: Vec<String>,
     /// Sign-ins that the backup holds: all of them.
@@ -145,11 +158,11 @@ async fn replaced(folder: &DataFolder, head: Head, clock: &dyn Clock) -> Result<
     Ok(since)
 }
 
-async fn people(tx: &mut dyn Transaction) -> Result<Vec<(User, Option<String>)>, StoreError> {
+async fn people(tx: &mut dyn Transaction) -> Result<Vec<Person>, StoreError> {
     let mut people = Vec::new();
     for user in users(tx).await? {
-        let hash = tx.password_hash(user.id).await?;
-        people.push((user, hash));
+        let (password, identities) = (tx.password_hash(user.id).await?, tx.identities_of(user.id).await?);
+        people.push(Person { user, password, identities });
     }
     Ok(people)
 }
@@ -226,17 +239,19 @@ pub async fn end(change: &mut Change<'_>, since: &Since) -> Result<Ended, Error>
     for name in inactive.into_iter().filter(|_| since.people.is_empty()) {
         lowered.extend(change.tx.user(&name).await?.map(|user| User { active: false, ..user }));
     }
-    for (later, hash) in &since.people {
+    for Person { user: later, password, identities } in &since.people {
         let Some(user) = change.tx.user(&later.name).await? else { continue };
-        if let Some(hash) = hash {
+        if let Some(hash) = password {
             keep_password(change, &user, hash, &mut ended).await?;
         }
+        ended.identities_removed += remove_identities(change, &user, identities).await?;
         if later.suspended_at.is_some() && user.suspended_at.is_none() {
             suspension::suspend(change, &user).await?;
         }
         lowered.push(User {
             role: lower_of(user.role, later.role),
             active: user.active && later.active,
+            groups: both(&user.groups, &later.groups),
             ..user
         });
     }
@@ -290,8 +305,9 @@ async fn lower(change: &mut Change<'_>, people: Vec<User>, ended: &mut Ended) ->
         }
         ended.roles_lowered += usize::from(after.role != before.role);
         ended.users_deactivated += usize::from(after.active != before.active);
+        ended.groups_left += usize::from(after.groups != before.groups);
         change.tx.update_user(&after).await?;
-        let shown = |user: &User| json!({"role": user.role, "active": user.active});
+        let shown = |user: &User| json!({"role": user.role, "active": user.active, "groups": user.groups});
         change.record(Action::UserUpdated, target(&before), &shown(&before), &shown(&after));
         change.filter_sees_it();
     }
@@ -299,6 +315,31 @@ async fn lower(change: &mut Change<'_>, people: Vec<User>, ended: &mut Ended) ->
         ended.admins_kept = admins_lost;
     }
     Ok(())
+}
+
+/// Disconnects a person from the identities that are not among the `later` ones: whoever has one of them signs in as the
+/// person. Tells how many they were.
+async fn remove_identities(change: &mut Change<'_>, user: &User, later: &[Identity]) -> Result<usize, Error> {
+    let key = |identity: &Identity| (identity.issuer.clone(), identity.subject.clone());
+    let later: BTreeSet<_> = later.iter().map(key).collect();
+    let mut removed = 0;
+    for identity in change.tx.identities_of(user.id).await? {
+        if later.contains(&key(&identity)) {
+            continue;
+        }
+        let Identity { issuer, subject, .. } = identity;
+        change.tx.remove_identity(&issuer, &subject).await?;
+        let before = json!({"identity": {"issuer": issuer, "subject": subject}});
+        change.record(Action::UserUpdated, target(user), &before, &json!({"identity": null}));
+        removed += 1;
+    }
+    Ok(removed)
+}
+
+/// The groups that are in both.
+fn both(one: &Groups, other: &Groups) -> Groups {
+    let common = one.names().iter().filter(|name| other.names().contains(name)).cloned();
+    common.collect::<Vec<String>>().into()
 }
 
 fn lower_of(one: Role, other: Role) -> Role {

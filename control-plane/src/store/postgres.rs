@@ -5,9 +5,9 @@ mod changes;
 mod dialect;
 #[cfg(test)]
 mod fixture;
-mod fleet;
 mod meta;
 mod session;
+mod uses;
 
 // One source for both databases: the statements are the same, and the types below are this one's.
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
@@ -28,6 +28,9 @@ mod entries;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/first_pushes.rs"]
 mod first_pushes;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/fleet.rs"]
+mod fleet;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/idempotency.rs"]
 mod idempotency;
@@ -494,7 +497,7 @@ impl Transaction for PostgresTransaction {
     async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<u64> {
         let (entries, tokens) = of_entries_and_tokens(uses);
         let known = run!(self, entries::record_uses, &entries)?;
-        Ok(known + run!(self, fleet::record_uses, &tokens)?)
+        Ok(known + run!(self, uses::record, &tokens)?)
     }
 
     async fn last_report(&mut self, key: &WorkerKey) -> Result<Option<LastReport>> {

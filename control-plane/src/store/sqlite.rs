@@ -4,8 +4,8 @@ pub mod copy;
 mod dialect;
 #[cfg(test)]
 mod fixture;
-mod fleet;
 mod meta;
+mod uses;
 
 // One source for both databases: the statements are the same, and the types below are this one's.
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
@@ -26,6 +26,9 @@ mod entries;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/first_pushes.rs"]
 mod first_pushes;
+#[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
+#[path = "tables/fleet.rs"]
+mod fleet;
 #[allow(clippy::duplicate_mod, reason = "compiled once for each database")]
 #[path = "tables/idempotency.rs"]
 mod idempotency;
@@ -442,7 +445,7 @@ impl Transaction for SqliteTransaction {
     async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<u64> {
         let (entries, tokens) = of_entries_and_tokens(uses);
         let known = entries::record_uses(&mut self.inner, &entries).await?;
-        Ok(known + fleet::record_uses(&mut self.inner, &tokens).await?)
+        Ok(known + uses::record(&mut self.inner, &tokens).await?)
     }
 
     async fn last_report(&mut self, key: &WorkerKey) -> Result<Option<LastReport>> {

@@ -108,6 +108,14 @@ fn story(place: &Place) -> (Server, [Made; 3]) {
     for (name, role) in [("fred", "user"), ("anna", "token_manager"), ("otto", "admin")] {
         server.done("POST", "/users", json!({"name": name, "role": role}));
     }
+    server.done("PATCH", "/users/fred", json!({"groups": ["dev", "ops"]}));
+    for subject in ["kept", "taken"] {
+        server.done(
+            "POST",
+            "/users/fred/identities",
+            json!({"issuer": "https://id.example", "subject": subject}),
+        );
+    }
     let tokens = [server.token("fred"), server.token("fred"), server.token("anna")];
     assert!(place.set_password("fred", "an earlier password\n").status.success());
     let (status, said) =
@@ -156,11 +164,23 @@ fn a_database_with_a_break_in_its_audit_is_not_backed_up() {
 fn what_has_ended_since_stays_ended_and_the_rest_comes_back_in_a_new_epoch() {
     let place = Place::new();
     let (server, [kept, revoked, annas]) = story(&place);
+    let identities = |server: &Server, name: &str| -> Vec<Value> {
+        let all = server.done("GET", &format!("/users/{name}/identities"), Value::Null);
+        all["identities"].as_array().unwrap().iter().map(|identity| identity["subject"].clone()).collect()
+    };
+    assert_eq!(identities(&server, "fred"), ["kept", "taken"]);
     let said = refused(&restore(&place, &["backup.db"]));
     assert!(said.contains("another gatepass server"), "{said}");
     server.done("DELETE", &format!("/tokens/{}", revoked.id), Value::Null);
     server.done("PATCH", "/users/anna", json!({"active": false}));
     server.done("PATCH", "/users/otto", json!({"role": "user"}));
+    server.done("PATCH", "/users/fred", json!({"groups": ["dev", "new"]}));
+    server.done(
+        "DELETE",
+        "/users/fred/identities?issuer=https%3A%2F%2Fid.example&subject=taken",
+        Value::Null,
+    );
+    server.done("POST", "/users/fred/identities", json!({"issuer": "https://id.example", "subject": "new"}));
     server.done("PATCH", "/settings", json!({"allowed_ips": ["10.0.0.0/8"]}));
     let later = server.token("fred");
     let epoch = server.done("GET", "/fleet", Value::Null)["epoch"].clone();
@@ -172,7 +192,7 @@ fn what_has_ended_since_stays_ended_and_the_rest_comes_back_in_a_new_epoch() {
     assert_eq!(
         done["ended"],
         json!({"tokens_revoked": 1, "tokens_shortened": 0, "users_deactivated": 1, "roles_lowered": 1,
-               "passwords_changed": 1, "admins_kept": [], "sessions_ended": 1, "push_tokens_ended": 0,
+               "groups_left": 1, "passwords_changed": 1, "identities_removed": 1, "admins_kept": [], "sessions_ended": 1, "push_tokens_ended": 0,
                "settings_changed": ["allowed_ips"]})
     );
     let set_aside = PathBuf::from(done["set_aside"].as_str().unwrap());
@@ -184,6 +204,12 @@ fn what_has_ended_since_stays_ended_and_the_rest_comes_back_in_a_new_epoch() {
     assert!(server.works(&kept) && !server.works(&revoked) && !server.works(&annas) && !server.works(&later));
     assert_ne!(server.done("GET", "/fleet", Value::Null)["epoch"], epoch);
     assert_eq!(server.done("GET", "/users/otto", Value::Null)["role"], "user");
+    assert_eq!(
+        server.done("GET", "/users/fred", Value::Null)["groups"],
+        json!(["dev"]),
+        "and not what was added"
+    );
+    assert_eq!(identities(&server, "fred"), ["kept"], "whoever was disconnected does not sign in again");
     assert_eq!(
         server.done("GET", "/settings", Value::Null)["allowed_ips"],
         json!([]),

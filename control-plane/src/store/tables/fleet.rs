@@ -1,36 +1,12 @@
-//! The tables of what proxies report: uses of tokens, and workers.
+//! The table of workers of proxies, by what they report.
 
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row as _};
+use sqlx::Row as _;
 
-use super::{Result, signed, unsigned};
+use super::{Connection, Result, Row, signed, unsigned};
 use crate::domain::fleet::{Enforced, Worker, WorkerKey};
-use crate::domain::usage::TokenUse;
 use crate::store::{LastReport, StoreError};
 
-/// Writes the uses of known tokens where they are later than what is known, and tells how many tokens were known.
-pub(super) async fn record_uses(db: &mut PgConnection, uses: &[TokenUse]) -> Result<u64> {
-    let ids: Vec<&str> = uses.iter().map(|used| used.id.as_str()).collect();
-    let at: Vec<i64> = uses.iter().map(|used| used.last.at).collect();
-    let ips: Vec<Option<String>> = uses.iter().map(|used| used.last.ip.map(|ip| ip.to_string())).collect();
-    let agents: Vec<Option<&str>> = uses.iter().map(|used| used.last.user_agent.as_deref()).collect();
-    let known = "SELECT count(*) FROM unnest($1::text[]) u (id) JOIN tokens t ON t.id = u.id";
-    let known = sqlx::query_scalar(known).bind(&ids).fetch_one(&mut *db).await?;
-    // One statement cannot write a row twice: of several uses of one token the latest, and of those the first.
-    let write = "INSERT INTO token_uses (number, used_at, ip, user_agent)
-                 SELECT DISTINCT ON (t.number) t.number, u.at, u.ip, u.user_agent
-                 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[])
-                      WITH ORDINALITY u (id, at, ip, user_agent, place)
-                 JOIN tokens t ON t.id = u.id
-                 ORDER BY t.number, u.at DESC, u.place
-                 ON CONFLICT (number) DO UPDATE
-                 SET used_at = excluded.used_at, ip = excluded.ip, user_agent = excluded.user_agent
-                 WHERE excluded.used_at > token_uses.used_at";
-    sqlx::query(write).bind(ids).bind(at).bind(ips).bind(agents).execute(db).await?;
-    unsigned(known)
-}
-
-pub(super) async fn last_report(db: &mut PgConnection, key: &WorkerKey) -> Result<Option<LastReport>> {
+pub(super) async fn last_report(db: &mut Connection, key: &WorkerKey) -> Result<Option<LastReport>> {
     let sql = "SELECT sequence, decisions FROM workers WHERE node = $1 AND worker = $2 AND instance = $3";
     let found: Option<(i64, String)> =
         sqlx::query_as(sql).bind(&key.node).bind(&key.worker).bind(&key.instance).fetch_optional(db).await?;
@@ -39,11 +15,11 @@ pub(super) async fn last_report(db: &mut PgConnection, key: &WorkerKey) -> Resul
     Ok(Some(LastReport { sequence: unsigned(sequence)?, decisions }))
 }
 
-pub(super) async fn count(db: &mut PgConnection) -> Result<u64> {
+pub(super) async fn count(db: &mut Connection) -> Result<u64> {
     unsigned(sqlx::query_scalar("SELECT count(*) FROM workers").fetch_one(db).await?)
 }
 
-pub(super) async fn put(db: &mut PgConnection, worker: &Worker) -> Result<()> {
+pub(super) async fn put(db: &mut Connection, worker: &Worker) -> Result<()> {
     let decisions =
         serde_json::to_string(&worker.decisions).map_err(|_| StoreError::Unreadable("decisions"))?;
     let enforced = worker.enforced.as_ref();
@@ -76,25 +52,25 @@ pub(super) async fn put(db: &mut PgConnection, worker: &Worker) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn list(db: &mut PgConnection, since: i64, limit: u32) -> Result<Vec<Worker>> {
+pub(super) async fn list(db: &mut Connection, since: i64, limit: u32) -> Result<Vec<Worker>> {
     let sql = "SELECT * FROM workers WHERE last_report_at >= $1
                ORDER BY cluster, node, instance, first_seen_at, worker LIMIT $2";
     let rows = sqlx::query(sql).bind(since).bind(i64::from(limit)).fetch_all(db).await?;
     rows.iter().map(from_row).collect()
 }
 
-pub(super) async fn remove_silent(db: &mut PgConnection, before: i64) -> Result<u64> {
+pub(super) async fn remove_silent(db: &mut Connection, before: i64) -> Result<u64> {
     let done = sqlx::query("DELETE FROM workers WHERE last_report_at < $1").bind(before).execute(db).await?;
     Ok(done.rows_affected())
 }
 
-pub(super) async fn remove_most_silent(db: &mut PgConnection, before: i64) -> Result<bool> {
+pub(super) async fn remove_most_silent(db: &mut Connection, before: i64) -> Result<bool> {
     let sql = "DELETE FROM workers WHERE (node, worker, instance) =
                (SELECT node, worker, instance FROM workers WHERE last_report_at < $1 ORDER BY last_report_at LIMIT 1)";
     Ok(sqlx::query(sql).bind(before).execute(db).await?.rows_affected() == 1)
 }
 
-fn from_row(row: &PgRow) -> Result<Worker> {
+fn from_row(row: &Row) -> Result<Worker> {
     const UNREADABLE: StoreError = StoreError::Unreadable("worker row");
     let (epoch, revision, tokens): (Option<String>, Option<String>, Option<i64>) =
         (row.try_get("epoch")?, row.try_get("revision")?, row.try_get("tokens")?);
