@@ -33,7 +33,7 @@ pub use push_tokens::{CreatedPushToken, NewPushToken, make, revoke, rotate};
 pub use view::{EntryView, PushTokenView, SourceView};
 
 /// How many entries' removals are remembered for snapshots that follow: more than one source can have.
-const REMOVALS: u64 = 2 * source::MAX_ENTRIES as u64;
+const REMOVALS: u64 = 4 * source::MAX_ENTRIES as u64;
 /// After how many entries of the audit those so far are written.
 const AUDITS: usize = 1000;
 

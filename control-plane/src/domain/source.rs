@@ -18,22 +18,24 @@ pub const MAX_USERS: usize = 1000;
 pub const MIN_PREFIX: usize = 3;
 /// How many entries a source may have if nothing else is said.
 pub const DEFAULT_ENTRIES: u32 = 10_000;
-/// Most entries of one source.
-pub const MAX_ENTRIES: u32 = 100_000;
+/// Most entries of one source: a push replaces them all in one transaction, and nobody else changes anything meanwhile.
+pub const MAX_ENTRIES: u32 = 50_000;
 /// Most push tokens of one source that are not revoked.
 pub const MAX_PUSH_TOKENS: usize = 10;
 /// Most addresses and ranges of all entries of one source together: a twentieth of what all tokens may have, of which one
 /// source must not leave nothing to others.
 pub const MAX_ADDRESSES: usize = 50_000;
 /// How often a source may push in a minute, dry runs included.
-pub const PUSHES_PER_MINUTE: u32 = 30;
+pub const PUSHES_PER_MINUTE: u64 = 30;
+/// A push counts once more for so many entries of its document, changed or not: each is looked at while nobody else writes.
+pub const ENTRIES_OF_A_PUSH: usize = 5000;
 /// How many entries even a small source may add, change and remove in an hour.
 const MIN_CHANGES: u64 = 1000;
 /// For how long it is known of a digest that went when it was pushed first, in seconds: as long as the longest
 /// `max_validity` that ends.
 pub const FIRST_PUSH_KNOWN: i64 = 731 * 24 * 60 * 60;
 /// Of how many digests of one source that went it is known, those that went last.
-pub const MAX_FIRST_PUSHES: u64 = 2 * MAX_ENTRIES as u64;
+pub const MAX_FIRST_PUSHES: u64 = 4 * MAX_ENTRIES as u64;
 
 /// From where entries are pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]

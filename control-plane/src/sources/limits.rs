@@ -7,10 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 
 use super::caller::Who;
-use crate::domain::rate::{Rate, Shares};
-use crate::domain::source::{PUSHES_PER_MINUTE, Source};
+use crate::domain::rate::Shares;
+use crate::domain::source::{ENTRIES_OF_A_PUSH, PUSHES_PER_MINUTE, Source};
 use crate::error::Error;
 
+const MINUTE: u32 = 60;
 const HOUR: u32 = 3600;
 
 /// How much each source has pushed lately. Each server counts for itself.
@@ -20,13 +21,13 @@ pub struct PushLimits(Mutex<Counted>);
 /// By the database's ids of sources.
 #[derive(Debug)]
 struct Counted {
-    pushes: Option<Rate<i64>>,
+    pushes: Shares<i64>,
     changes: Shares<i64>,
 }
 
 impl Default for PushLimits {
     fn default() -> Self {
-        Self(Mutex::new(Counted { pushes: Rate::new(PUSHES_PER_MINUTE), changes: Shares::per(HOUR) }))
+        Self(Mutex::new(Counted { pushes: Shares::per(MINUTE), changes: Shares::per(HOUR) }))
     }
 }
 
@@ -36,10 +37,24 @@ impl PushLimits {
     /// # Errors
     /// That was too often.
     pub fn count_push(&self, who: &Who, now: Timestamp) -> Result<(), Error> {
-        let (Who::Source(caller), mut counted) = (who, self.counted()) else { return Ok(()) };
-        let Some(pushes) = counted.pushes.as_mut() else { return Ok(()) };
+        self.count(who, 1, now)
+    }
+
+    /// Counts that a push which is no dry run has so many entries.
+    ///
+    /// # Errors
+    /// That was too much.
+    pub(super) fn count_entries(&self, who: &Who, entries: usize, now: Timestamp) -> Result<(), Error> {
+        let more = entries / ENTRIES_OF_A_PUSH;
+        self.count(who, u64::try_from(more).unwrap_or(u64::MAX), now)
+    }
+
+    fn count(&self, who: &Who, pushes: u64, now: Timestamp) -> Result<(), Error> {
+        let Who::Source(caller) = who else { return Ok(()) };
         let problem = "this source has pushed too often in the last minute";
-        pushes.take(caller.source.id, now.as_microsecond()).map_err(|seconds| too_many(problem, seconds))
+        let share = (pushes, PUSHES_PER_MINUTE);
+        let taken = self.counted().pushes.take(caller.source.id, share, now.as_microsecond());
+        taken.map_err(|seconds| too_many(problem, seconds))
     }
 
     /// Counts how many entries a push of `source` adds, changes and removes.

@@ -95,6 +95,7 @@ pub async fn push(
         let plan = plan(tx.as_mut(), who, (&source, &settings), document, context.clock.now()).await?;
         return Ok((Report::new(&source, &plan, &digest, true), None));
     }
+    limits.count_entries(who, document.entries.len(), context.clock.now())?;
     let (mut change, by) = begin(context, who, name).await?;
     let source = found(change.tx.as_mut(), name, push).await?;
     let (settings, now) = (change.settings.settings.clone(), change.now);

@@ -425,7 +425,7 @@ async fn a_source_says_whom_it_may_name() {
         (json!({"name": "x", "user_prefix": "ci"}), "user_prefix"),
         (json!({"name": "x", "user_prefix": " ci-"}), "user_prefix"),
         (json!({"name": "x", "users": ["fred"], "max_entries": 0}), "max_entries"),
-        (json!({"name": "x", "users": ["fred"], "max_entries": 100_001}), "max_entries"),
+        (json!({"name": "x", "users": ["fred"], "max_entries": 50_001}), "max_entries"),
         (json!({"name": "x", "users": ["fred"], "description": "a\nb"}), "description"),
         (json!({"name": "x", "users": ["fred"], "colour": 1}), "colour"),
     ] {

@@ -37,6 +37,24 @@ async fn a_source_pushes_so_often_a_minute_and_an_admin_is_not_bound() {
 }
 
 #[tokio::test]
+async fn a_long_document_counts_as_several_pushes() {
+    let ci = Ci::start().await;
+    ci.gate.patch("/sources/ci", &ci.gate.admin, json!({"max_entries": 5000})).await.ok(200);
+    let long: Vec<Value> = (0..5000).map(|n| entry(&format!("e{n}"), n, "fred")).collect();
+    ci.push("?dry_run=true", &long).await.ok(200);
+    ci.push("", &long).await.ok(200);
+    for number in 0..27 {
+        let reply = ci.push("?dry_run=true", &[entry("a", 9000, "fred")]).await;
+        assert_eq!(reply.status, 200, "{number}");
+    }
+    ci.push("?dry_run=true", &[]).await.refused(429, "rate_limited");
+    ci.gate.pass(2);
+    ci.push("", &long).await.refused(429, "rate_limited");
+    ci.gate.pass(4);
+    assert_eq!(ci.push("", &long).await.ok(200)["unchanged"], 5000);
+}
+
+#[tokio::test]
 async fn a_source_changes_so_many_entries_an_hour() {
     let ci = Ci::start().await;
     ci.gate.patch("/sources/ci", &ci.gate.admin, json!({"max_entries": 600})).await.ok(200);
