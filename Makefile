@@ -113,10 +113,20 @@ test: test-needs ## every test that CI can take (ARGS="name" picks some)
 	@$(MAKE) --no-print-directory test-second-host test-fuzz
 
 .PHONY: screenshots
-screenshots: test-envoy test-clients test-pages build ## pictures of every page, as the tests see them, in target/screenshots
+screenshots: test-envoy test-oidc test-pages build ## pictures of every page, as the tests see them, in target/screenshots
 	@rm -rf target/screenshots
 	GATEPASS_TEST_ENVOY="$(ENVOY)" GATEPASS_TEST_SCREENSHOTS="$(CURDIR)/target/screenshots" \
 	    cargo test --locked --package gatepass-tests pages::
+
+# What README shows, of the pictures that `make screenshots` has left.
+.PHONY: pictures
+pictures: ## renew docs/pictures/ after `make screenshots`: what README shows
+	@mkdir -p docs/pictures; for name in tokens created manager settings overview; do \
+	    picture=target/screenshots/readme-$$name.png; \
+	    [ -e "$$picture" ] || { echo "gatepass: there is no $$picture; run \`make screenshots\` first." >&2; exit 1; }; \
+	    [ "$$(wc -c <"$$picture")" -le 61440 ] || { echo "gatepass: $$picture has more than 60 KB." >&2; exit 1; }; \
+	    cp "$$picture" "docs/pictures/$$name.png" || exit 1; \
+	done
 
 # A workspace of its own: see second-host/Cargo.toml. wasmtime declares a newer Rust than it needs.
 SECOND_HOST := --locked --ignore-rust-version --manifest-path second-host/Cargo.toml --target-dir $(TARGET)/second-host

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cold::worker_us;
-use crate::control_plane::{Call, ControlPlane};
+use crate::control_plane::{Call, ControlPlane, Page};
 use crate::pushing::Observed;
 use crate::results::Results;
 use crate::stats::Spread;
@@ -82,6 +82,17 @@ fn added(results: &Results, promise: &str, key: &str, against: &str, bound: f64)
     Line { promise: promise.to_owned(), measured: both.map(|(this, that)| this / that), bound, how }
 }
 
+/// The worst page.
+fn of_pages(measured: &ControlPlane, promise: &str, bound: f64, value: fn(&Page) -> f64, how: &str) -> Line {
+    let worst = measured.pages.iter().max_by(|one, other| value(one).total_cmp(&value(other)));
+    Line {
+        promise: format!("{}: {promise}", measured.database),
+        measured: worst.map(value),
+        bound,
+        how: worst.map_or(String::new(), |page| format!("{how}; the worst: {}", page.name)),
+    }
+}
+
 /// What callers of the control plane wait for.
 fn stored(measured: &ControlPlane) -> Vec<Line> {
     let database = measured.database;
@@ -106,6 +117,14 @@ fn stored(measured: &ControlPlane) -> Vec<Line> {
     vec![
         line(format!("{database}: create, show, revoke, ten callers"), of_calls, 25.0, "p99"),
         line(format!("{database}: first page of a list"), of_lists, 50.0, "median"),
+        of_pages(measured, "ms until a page is there", 100.0, |page| page.took.median, "median"),
+        of_pages(
+            measured,
+            "KB of a page and what it loads",
+            100.0,
+            |page| page.compressed as f64 / 1e3,
+            "gzip",
+        ),
     ]
 }
 

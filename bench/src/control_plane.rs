@@ -1,7 +1,8 @@
-//! The control plane with many tokens: what a change, a look and a list cost its callers, on SQLite and on PostgreSQL.
+//! The control plane with many tokens: what a change, a look, a list and a page cost its callers, on SQLite and on PostgreSQL.
 
 mod callers;
 mod database;
+mod pages;
 mod postgres;
 
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ use crate::clock::{now, wait_for};
 use crate::stats::Spread;
 use callers::Callers;
 use database::Database;
+pub use pages::Page;
 use postgres::Postgres;
 
 /// What was measured on one database. Times are in milliseconds.
@@ -41,6 +43,8 @@ pub struct ControlPlane {
     pub calls: Vec<Call>,
     /// Of each list's first page, by one caller.
     pub lists: Vec<Call>,
+    /// Of each page that people look at, by one of them.
+    pub pages: Vec<Page>,
 }
 
 /// How long one kind of call took.
@@ -131,6 +135,8 @@ fn one(
     let callers = Callers::of(server.address, token.trim());
     let calls = runtime.block_on(callers.change_at_once(CALLERS, amount.rounds, USERS))?;
     let lists = runtime.block_on(callers.list(&LISTS, LOOKS))?;
+    let password = std::fs::read_to_string(folder.join("data/initial-admin-password"))?;
+    let pages = runtime.block_on(pages::look(server.address, password.trim(), LOOKS))?;
     Ok(ControlPlane {
         database: database.name(),
         tokens: amount.tokens,
@@ -141,6 +147,7 @@ fn one(
         callers: CALLERS,
         calls,
         lists,
+        pages,
     })
 }
 

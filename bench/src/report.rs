@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::acceptance::Line;
 use crate::cold::{Cold, worker_us};
-use crate::control_plane::{Call, ControlPlane};
+use crate::control_plane::{Call, ControlPlane, Page};
 use crate::memory::{Growth, Memory, PUSHED_TOKENS};
 use crate::pushing::Observed;
 use crate::results::Results;
@@ -205,6 +205,21 @@ fn stored(out: &mut String, measured: &ControlPlane) -> std::fmt::Result {
     for Call { name, took } in std::iter::once(&bare).chain(&measured.calls).chain(&measured.lists) {
         let Spread { min, median, p95, p99, max, .. } = took;
         writeln!(out, "  {name:44} {min:>9.2} {median:>9.2} {p95:>9.2} {p99:>9.2} {max:>9.2}")?;
+    }
+    writeln!(out)?;
+    paged(out, measured)
+}
+
+fn paged(out: &mut String, measured: &ControlPlane) -> std::fmt::Result {
+    writeln!(
+        out,
+        "Its pages, milliseconds until all of one is there, and KB of it with all that it loads, by gzip:"
+    )?;
+    writeln!(out, "{:46} {:>9} {:>9} {:>9} {:>9} {:>9}", "", "min", "median", "p95", "max", "KB")?;
+    for Page { name, compressed, took, .. } in &measured.pages {
+        let Spread { min, median, p95, max, .. } = took;
+        let kb = *compressed as f64 / 1e3;
+        writeln!(out, "  {name:44} {min:>9.2} {median:>9.2} {p95:>9.2} {max:>9.2} {kb:>9.1}")?;
     }
     writeln!(out)
 }

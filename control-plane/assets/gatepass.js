@@ -61,6 +61,10 @@ function count(form) {
 function enhance(root) {
   localise(root);
   for (const hidden of root.querySelectorAll("[data-with-script]")) hidden.hidden = false;
+  for (const told of root.querySelectorAll("[data-without-script]")) told.hidden = true;
+  for (const field of root.querySelectorAll("[data-shown-by]")) {
+    field.hidden = document.getElementById(field.dataset.shownBy).value !== field.dataset.for;
+  }
   for (const form of root.querySelectorAll("form[data-picks]")) count(form);
 }
 
@@ -81,6 +85,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("change", (event) => {
+  if (document.querySelector(`[data-shown-by="${event.target.id}"]`)) enhance(document);
   const form = event.target.closest("form[data-picks]");
   if (!form) return;
   if ("pickAll" in event.target.dataset) {
@@ -89,8 +94,61 @@ document.addEventListener("change", (event) => {
   count(form);
 });
 
+// Filters that renew their list while somebody changes them. What is typed of a text says little until there are three letters.
+document.addEventListener("htmx:confirm", (event) => {
+  const { triggeringEvent: cause, elt } = event.detail;
+  if (!("live" in elt.dataset) || cause?.type !== "input") return;
+  const letters = cause.target.value.trim().length;
+  if (letters > 0 && letters < 3) event.preventDefault();
+});
+
+// A filter that cannot be used as it is says so on a page of its own kind, which is shown although it refuses.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr, target } = event.detail;
+  if (xhr.status < 400 || xhr.status >= 500 || !xhr.responseText.includes(`id="${target.id}"`)) return;
+  event.detail.shouldSwap = true;
+  event.detail.isError = false;
+});
+
+// Any other refusal is told by the page that the form leads to without us.
+document.addEventListener("htmx:responseError", (event) => {
+  const form = event.target.closest("form[data-live]");
+  if (form && event.detail.xhr.status !== 401) form.submit();
+});
+
+// One step back for each filter, and not for each letter.
+document.addEventListener("htmx:beforeHistoryUpdate", (event) => {
+  const { history: update, requestConfig } = event.detail;
+  const cause = requestConfig?.triggeringEvent;
+  const here = location.pathname + location.search;
+  const goesOn = cause?.type === "input" && new URLSearchParams(location.search).has(cause.target.name);
+  if (update.path === here || goesOn) update.type = "replace";
+});
+
+// What is outside of the list follows it: names that were chosen are no longer typed, and fields say what is wrong with them.
+function follow(form, cause) {
+  const chosen = [...form.querySelectorAll("[data-chosen] input")].map((box) => box.value);
+  for (const field of form.elements) {
+    if (field.list && chosen.includes(field.value)) field.value = "";
+    if (!field.id || field.type === "hidden") continue;
+    if (document.getElementById(`${field.id}-told`) || field.list) {
+      const error = document.getElementById(`${field.id}-error`);
+      field.toggleAttribute("aria-invalid", false);
+      if (error) field.setAttribute("aria-invalid", "true");
+      const told = (field.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && id !== `${field.id}-error`);
+      if (error) told.push(error.id);
+      if (told.length) field.setAttribute("aria-describedby", told.join(" "));
+      else field.removeAttribute("aria-describedby");
+    }
+  }
+  // Whoever took a name out by keyboard is not sent back to the top.
+  if (cause && !cause.isConnected && document.activeElement === document.body) form.elements[0].focus();
+}
+
 document.addEventListener("htmx:afterSettle", (event) => {
   enhance(document);
+  const form = event.detail.requestConfig?.elt;
+  if (form && "live" in form.dataset) follow(form, event.detail.requestConfig.triggeringEvent?.target);
   const told = event.target.closest("[data-say]") ?? document.querySelector("[data-say]");
   if (told) say(told.dataset.say);
 });

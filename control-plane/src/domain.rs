@@ -15,6 +15,7 @@ pub mod merge_patch;
 pub mod narrowing;
 pub mod notices;
 pub mod object;
+pub mod place;
 pub mod rate;
 pub mod session;
 pub mod settings;

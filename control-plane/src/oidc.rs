@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use url::Url;
 
 use crate::domain::user::Role;
-pub use flow::{Flow, LIFETIME};
+pub use flow::{Flow, LIFETIME, MAX_NEXT};
 pub use provider::Provider;
-pub use sign_in::{Returned, finish, start};
+pub use sign_in::{Finished, Returned, finish, start};
 
 /// Where the provider sends people back to, below this server's public URL.
 pub const CALLBACK: &str = "/api/v1/oidc/callback";

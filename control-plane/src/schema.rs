@@ -99,6 +99,8 @@ kinds! {
     NewPasswordText => json!({"type": "string", "format": "password", "minLength": password::MIN_LEN, "maxLength": password::MAX_LEN, "pattern": TEXT});
     /// A password that somebody shows.
     PasswordText => json!({"type": "string", "format": "password", "maxLength": password::MAX_TRIED});
+    /// A path of this server, perhaps with a query.
+    LocalPlace => json!({"type": "string", "maxLength": crate::oidc::MAX_NEXT, "pattern": r"^/(?!/)[!-\[\]-~]*$"});
     /// Members of an object that differ.
     Members => json!({"type": "object"});
     /// What a provider of identities sends.

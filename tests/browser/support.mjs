@@ -1,13 +1,15 @@
 // What the walks through the pages share: a browser, people who are signed in, and what holds for every page.
 //
 // The environment says where all is: GATEPASS_CONTROL (the control plane), GATEPASS_GATE (Envoy), GATEPASS_ADMIN_TOKEN,
-// GATEPASS_ADMIN_PASSWORD, GATEPASS_BROWSER (node_modules with playwright-core and axe-core), GATEPASS_TEST_CHROMIUM, and
-// GATEPASS_SCREENSHOTS, a folder, if pictures are wanted.
+// GATEPASS_ADMIN_PASSWORD, GATEPASS_DATA (the data folder), GATEPASS_BROWSER (node_modules with playwright-core and axe-core),
+// GATEPASS_TEST_CHROMIUM, GATEPASS_PROVIDER where there is a provider of identities, and GATEPASS_SCREENSHOTS, a folder, if
+// pictures are wanted.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before } from "node:test";
+import { indexed } from "./palette.mjs";
 
 const env = process.env;
 const require = createRequire(join(env.GATEPASS_BROWSER, "x.js"));
@@ -20,6 +22,17 @@ export const control = env.GATEPASS_CONTROL;
 export const gate = env.GATEPASS_GATE;
 /** Of everybody but the first admin. */
 export const password = "correct horse battery";
+
+/** What harms nobody as text; as markup it would say so. */
+export const hostile = [
+  "<script>alert(1)</script>",
+  "\"><img src=x onerror=alert(2)>",
+  "' autofocus onfocus=alert(3) x='",
+  "</textarea></title></style><svg onload=alert(4)>",
+  "{{7*7}} ${7*7} <%= 7 %> &lt;b&gt; &#106;",
+  "javascript:alert(5) \u202egnp.exe",
+  "<a hx-get=/sign-out hx-trigger=load>x</a>",
+];
 
 /** How the pages are looked at. */
 export const ways = [
@@ -49,8 +62,8 @@ export async function rest(method, path, body, token = env.GATEPASS_ADMIN_TOKEN)
 }
 
 /** Adds a person who can sign in. */
-export async function person(name, role = "user") {
-  await rest("POST", "/users", { name, role });
+export async function person(name, role = "user", more = {}) {
+  await rest("POST", "/users", { name, role, ...more });
   await rest("PUT", `/users/${encodeURIComponent(name)}/password`, { password });
 }
 
@@ -71,7 +84,8 @@ export async function gateAnswers(status, authorization, path) {
 
 /** Somebody at a browser. What the browser complains about is a fault: a page that its policy does not admit, an error. */
 export class Visitor {
-  static async open(options = {}) {
+  /** `elsewhere`: where else than to the control plane the browser may go. */
+  static async open({ elsewhere = [], ...options } = {}) {
     const context = await browser.newContext({ baseURL: control, timezoneId: "Europe/Berlin", locale: "en-GB", ...options });
     context.setDefaultTimeout(60_000);
     const page = await context.newPage();
@@ -79,11 +93,14 @@ export class Visitor {
     page.on("console", (message) => {
       // The browser itself tells of replies that refuse; those are looked at where they are expected.
       const isReply = /the server responded with a status of 4\d\d/.test(message.text());
-      if (["error", "warning"].includes(message.type()) && !isReply) visitor.complaints.push(message.text());
+      // Nor is it a fault that somebody goes on before a list is renewed.
+      const isLeft = /^htmx:(sendAbort|afterRequest)/.test(message.text());
+      const isTheirs = elsewhere.some((place) => page.url().startsWith(place));
+      if (["error", "warning"].includes(message.type()) && !isReply && !isLeft && !isTheirs) visitor.complaints.push(message.text());
     });
     page.on("pageerror", (error) => visitor.complaints.push(String(error)));
     page.on("request", (request) => {
-      if (!request.url().startsWith(control)) visitor.complaints.push(`asks elsewhere: ${request.url()}`);
+      if (![control, ...elsewhere].some((place) => request.url().startsWith(place))) visitor.complaints.push(`asks elsewhere: ${request.url()}`);
     });
     page.on("dialog", (dialog) => {
       visitor.complaints.push(`a script ran: ${dialog.message()}`);
@@ -114,10 +131,14 @@ export class Visitor {
     assert.equal(await page.locator("h1").count(), 1, `${page.url()}: one heading`);
     assert.equal(await page.locator("script:not([src]), style, [style], [onclick], [onload]").count(), 0, "nothing inline");
     if (this.hasScript) await this.checkAccess();
-    if (picture && env.GATEPASS_SCREENSHOTS) {
-      mkdirSync(env.GATEPASS_SCREENSHOTS, { recursive: true });
-      await page.screenshot({ path: join(env.GATEPASS_SCREENSHOTS, `${picture}.png`), fullPage: true });
-    }
+    if (picture) await this.picture(picture, { fullPage: true });
+  }
+
+  /** A picture, if pictures are wanted. */
+  async picture(name, options = {}) {
+    if (!env.GATEPASS_SCREENSHOTS) return;
+    mkdirSync(env.GATEPASS_SCREENSHOTS, { recursive: true });
+    writeFileSync(join(env.GATEPASS_SCREENSHOTS, `${name}.png`), indexed(await this.page.screenshot(options)));
   }
 
   /** Nothing on its way, and nothing that moves. */
@@ -143,10 +164,10 @@ export class Visitor {
   }
 }
 
-/** Runs `walk` as `name` in each way. */
-export function inEachWay(name, walk) {
+/** Runs `walk` as `name` in each way, or in those that are `named`. */
+export function inEachWay(name, walk, named = ways.map((way) => way.name)) {
   return async (test) => {
-    for (const way of ways) {
+    for (const way of ways.filter((way) => named.includes(way.name))) {
       await test.test(way.name, async () => {
         const visitor = await Visitor.open(way.options);
         if (name) await visitor.signIn(name);

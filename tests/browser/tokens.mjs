@@ -1,18 +1,7 @@
 // My API tokens: made, copied, used at the gate, disabled, rotated, deleted; and what is told who may not make any.
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { Visitor, atGate, control, gateAnswers, inEachWay, person, rest, weight } from "./support.mjs";
-
-// As text it harms nobody; as markup it would say so.
-const hostile = [
-  "<script>alert(1)</script>",
-  "\"><img src=x onerror=alert(2)>",
-  "' autofocus onfocus=alert(3) x='",
-  "</textarea></title></style><svg onload=alert(4)>",
-  "{{7*7}} ${7*7} <%= 7 %> &lt;b&gt; &#106;",
-  "javascript:alert(5) \u202egnp.exe",
-  "<a hx-get=/sign-out hx-trigger=load>x</a>",
-];
+import { Visitor, atGate, control, gateAnswers, hostile, inEachWay, person, rest, weight } from "./support.mjs";
 
 before(async () => {
   await person("fred");

@@ -57,6 +57,15 @@ pub fn browser() -> PathBuf {
     find("GATEPASS_TEST_BROWSER", &format!(".tools/browser-{version}/node_modules"))
 }
 
+/// The provider of identities, as `scripts/tool oidc-provider` installs it.
+pub fn oidc_provider() -> PathBuf {
+    let pin = std::fs::read_to_string(root().join("scripts/oidc-provider/package.json"))
+        .expect("the pinned provider");
+    let pin: serde_json::Value = serde_json::from_str(&pin).expect("JSON");
+    let version = pin["dependencies"]["oidc-provider"].as_str().expect("a pinned version");
+    find("GATEPASS_TEST_OIDC_PROVIDER", &format!(".tools/oidc-provider-{version}/oidc-provider"))
+}
+
 /// The browser in which the pages are walked.
 pub fn chromium() -> PathBuf {
     find("GATEPASS_TEST_CHROMIUM", "/usr/bin/chromium")

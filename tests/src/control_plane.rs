@@ -27,7 +27,7 @@ impl ControlPlane {
         Self::start_with(&[])
     }
 
-    /// The same with these variables, until it is restarted.
+    /// The same with these variables, until it is restarted; `{address}` in one stands for where REST listens.
     #[track_caller]
     pub fn start_with(variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -177,7 +177,10 @@ fn serve(
         let mut command = Command::new(artefacts::program());
         command.args(["serve", "--initial-protected-path", "/rest/", "--listen", &address.to_string()]);
         command.arg("--data-dir").arg(folder.join("data")).arg("--module").arg(artefacts::module());
-        command.env("GATEPASS_DATAPLANE_LISTEN", dataplane.to_string()).envs(variables.iter().copied());
+        command.env("GATEPASS_DATAPLANE_LISTEN", dataplane.to_string());
+        for (name, value) in variables {
+            command.env(name, value.replace("{address}", &address.to_string()));
+        }
         let mut process = Process::start("gatepass", &mut command, folder);
         let ready = || {
             let answered = Connection::open(address)

@@ -9,24 +9,45 @@ use utoipa::IntoParams;
 use super::Api;
 use super::browser::Browser;
 use super::extract::{Query, Source};
+use crate::domain::place::local;
 use crate::error::Error;
 use crate::http::problem::Problem;
-use crate::oidc::{self, Provider, Returned};
+use crate::oidc::{self, Finished, Provider, Returned};
 use crate::schema;
 
 /// Longest parameter of an answer, in characters.
 pub(crate) const MAX_TEXT: usize = 4096;
 
+/// Where to go on.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct StartQuery {
+    /// The page to go on to once signed in: a path of this server, perhaps with a query. The first page if absent.
+    #[param(value_type = schema::LocalPlace, required = false)]
+    next: Option<String>,
+}
+
 /// Sign in with the provider
 ///
 /// For browsers: the reply leads to the provider, which leads back to `/api/v1/oidc/callback`.
 #[utoipa::path(
-    get, path = "/oidc/start", operation_id = "startOidc", tag = "sessions", security(()),
+    get, path = "/oidc/start", operation_id = "startOidc", tag = "sessions", security(()), params(StartQuery),
     responses((status = 303, description = "To the provider", headers(("location"), ("set-cookie")))),
     extensions(("x-problems" = json!(["not_found", "oidc_unavailable"]))),
 )]
-pub(super) async fn start(State(api): State<Api>, browser: Browser) -> Result<Response, Problem> {
-    let (flow, url) = oidc::start(&api.context, provider(&api)?).await?;
+pub(super) async fn start(
+    State(api): State<Api>,
+    browser: Browser,
+    Query(query): Query<StartQuery>,
+) -> Result<Response, Problem> {
+    let provider = provider(&api)?;
+    let next = query.next.as_deref().unwrap_or("/");
+    // Never to another server: whoever follows a link of ours would believe what is shown there.
+    if next.len() > oidc::MAX_NEXT || local(next).is_none() {
+        let detail = format!("must be a path of this server, with at most {} bytes", oidc::MAX_NEXT);
+        return Err(Problem::invalid("next", detail));
+    }
+    let (flow, url) = oidc::start(&api.context, provider, next).await?;
     let location = [(header::LOCATION, url)];
     Ok((StatusCode::SEE_OTHER, [browser.keep_flow(&flow)], location).into_response())
 }
@@ -78,11 +99,12 @@ pub(super) async fn finish(
         error: query.error,
         address,
     };
-    let signed_in = oidc::finish(&api.context, provider, returned).await?;
+    let Finished { signed_in, next } = oidc::finish(&api.context, provider, returned).await?;
+    let next = escaped(&next);
     // A page, and no redirect: the session's cookie is not sent along a way that began at another site.
     let page = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0; url=/\">\
-         <title>Gatepass</title><p>You are signed in as {}. <a href=\"/\">Go on</a></p></html>",
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0; url={next}\">\
+         <title>Gatepass</title><p>You are signed in as {}. <a href=\"{next}\">Go on</a></p></html>",
         escaped(&signed_in.user.name)
     );
     let headers = [browser.keep(&signed_in.secret), browser.forget_flow()];

@@ -29,15 +29,23 @@ pub struct Returned {
     pub address: Option<IpAddr>,
 }
 
-/// Begins a flow, and says where the browser is to go.
+/// Somebody who came back and is signed in.
+pub struct Finished {
+    /// Who, and the session.
+    pub signed_in: SignedIn,
+    /// Where the person goes on, see [`Flow::next`].
+    pub next: String,
+}
+
+/// Begins a flow of somebody who wants to go on to `next`, and says where the browser is to go.
 ///
 /// # Errors
 /// The provider cannot be used.
-pub async fn start(context: &Context, provider: &Provider) -> Result<(Flow, String), Error> {
+pub async fn start(context: &Context, provider: &Provider, next: &str) -> Result<(Flow, String), Error> {
     let mut bytes = [0; 32];
     context.random.fill(&mut bytes)?;
     let now = context.clock.now();
-    let flow = Flow::new(Secret::new(bytes), now.as_second());
+    let flow = Flow::new(Secret::new(bytes), now.as_second(), next);
     let url = provider.authorization(&flow, now).await.map_err(|error| logged(&error))?;
     Ok((flow, url.into()))
 }
@@ -46,7 +54,7 @@ pub async fn start(context: &Context, provider: &Provider) -> Result<(Flow, Stri
 ///
 /// # Errors
 /// This browser did not ask, the provider vouches for nobody, or the person is not let in.
-pub async fn finish(context: &Context, provider: &Provider, returned: Returned) -> Result<SignedIn, Error> {
+pub async fn finish(context: &Context, provider: &Provider, returned: Returned) -> Result<Finished, Error> {
     let now = context.clock.now();
     let flow = returned.flow.as_deref().and_then(|text| Flow::parse(text, now.as_second()));
     let flow = flow.filter(|flow| returned.state.as_deref().is_some_and(|state| flow.has_state(state)));
@@ -65,7 +73,7 @@ pub async fn finish(context: &Context, provider: &Provider, returned: Returned) 
             let person = person.ok_or_else(|| logged(&silent()))?;
             let signed_in = let_in(context, &provider.settings, person, returned.address).await?;
             context.sign_ins.give_back(returned.address);
-            Ok(signed_in)
+            Ok(Finished { signed_in, next: flow.next().to_owned() })
         }
         Err(error) => {
             sign_in::count_nobodys(context, returned.address).await?;

@@ -18,6 +18,9 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 );
 
+/// What the browser's address is to say of a part that was renewed.
+const HX_PUSH_URL: HeaderName = HeaderName::from_static("hx-push-url");
+
 /// What is around a page: `frame` in each template that extends `base.html`.
 pub(crate) struct Frame {
     /// What the browser's tab says.
@@ -101,6 +104,14 @@ fn places(visitor: &Visitor, here: &str) -> Vec<Place> {
     ];
     let shown = all.into_iter().filter(|(_, _, may)| *may);
     shown.map(|(path, label, _)| Place { path, label, is_here: path == here }).collect()
+}
+
+/// `reply`, which says under which address a page that renews a part of itself by it stands from then on.
+pub(crate) fn standing_at(mut reply: Response, place: &str) -> Response {
+    if let Ok(place) = HeaderValue::try_from(place) {
+        reply.headers_mut().insert(HX_PUSH_URL, place);
+    }
+    reply
 }
 
 /// A page as it leaves. It is kept nowhere.

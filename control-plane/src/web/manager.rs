@@ -7,11 +7,11 @@ mod filter;
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
 use super::fields::Fields;
-use super::frame::{Frame, page};
+use super::frame::{Frame, page, standing_at};
 use super::tokens::{PER_PAGE, TokenRow};
 use super::visitor::Visitor;
 use super::words;
@@ -22,8 +22,6 @@ use filter::{Filter, Heading};
 
 /// Where the list is.
 pub(super) const LIST: &str = "/manager";
-/// What the browser's address is to say of a part that was renewed.
-const HX_PUSH_URL: HeaderName = HeaderName::from_static("hx-push-url");
 /// How many names are shown as somebody types.
 const NAMES: usize = 20;
 
@@ -99,11 +97,8 @@ pub(super) async fn list(
         here: here.clone(),
     };
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::status);
-    let mut reply = page(status, &shown)?;
-    if let Ok(here) = HeaderValue::try_from(here) {
-        // Without what was left empty.
-        reply.headers_mut().insert(HX_PUSH_URL, here);
-    }
+    // Without what was left empty.
+    let reply = standing_at(page(status, &shown)?, &here);
     Ok(match problem {
         Some(problem) => problem.on_page(reply),
         None => reply,

@@ -5,22 +5,25 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, IntoResponse as _, Redirect, Response};
 
-use super::fields::Fields;
+use super::fields::{Fields, query};
 use super::form::{Sent, SentByAnybody, csrf_before_sign_in};
 use super::frame::{Frame, page};
-use super::refusal::local;
 use super::visitor::Visitor;
 use super::words;
 use crate::api::Api;
 use crate::api::browser::Browser;
 use crate::api::extract::{Source, source};
+use crate::domain::place::local;
 use crate::domain::session::Secret;
 use crate::error::Error;
 use crate::http::problem::Problem;
+use crate::oidc::MAX_NEXT;
 use crate::sign_in::{self as use_case, Attempt};
 
 /// Where it is.
 pub(super) const PAGE: &str = "/sign-in";
+/// Where signing in with a provider begins.
+const OIDC: &str = "/api/v1/oidc/start";
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -30,7 +33,8 @@ struct SignInPage {
     next: String,
     name: String,
     problem: Option<String>,
-    has_provider: bool,
+    /// Where signing in with the provider begins, if there is one.
+    provider: Option<String>,
     /// The file with the first admin's password, as long as there is one.
     first_password: Option<String>,
 }
@@ -52,10 +56,10 @@ pub(super) async fn show(
     let shown = SignInPage {
         frame: Frame::for_anybody("Sign in").after(fields.text("done")),
         csrf: csrf_before_sign_in(&visit),
+        provider: provider(&api, &next),
         next,
         name: String::new(),
         problem: None,
-        has_provider: api.oidc.is_some(),
         first_password: first_password(&api, from_here).await,
     };
     Ok((AppendHeaders([browser.keep_visit(&visit)]), page(StatusCode::OK, &shown)?).into_response())
@@ -81,10 +85,10 @@ pub(super) async fn sign_in(State(api): State<Api>, sent: SentByAnybody) -> Resu
     let shown = SignInPage {
         frame: Frame::for_anybody("Sign in"),
         csrf: fields.raw("csrf").to_owned(),
+        provider: provider(&api, &next),
         next,
         name: fields.text("user").to_owned(),
         problem: Some(words::sentence(problem.detail())),
-        has_provider: api.oidc.is_some(),
         first_password: None,
     };
     Ok(problem.on_page(page(problem.status(), &shown)?))
@@ -99,6 +103,14 @@ pub(super) async fn sign_out(
     use_case::sign_out(&api.context, &sent.visitor.caller).await?;
     let place = format!("{PAGE}?done=signed-out");
     Ok((AppendHeaders([browser.forget()]), Redirect::to(&place)).into_response())
+}
+
+/// Where signing in with the provider begins, to go on to `next` after it.
+fn provider(api: &Api, next: &str) -> Option<String> {
+    api.oidc.as_ref()?;
+    // What is too long to be kept on the way is not asked for.
+    let next = if next.len() <= MAX_NEXT { next } else { "/" };
+    Some(format!("{OIDC}?{}", query([("next", next)])))
 }
 
 fn next(fields: &Fields) -> String {

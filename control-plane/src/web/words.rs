@@ -152,9 +152,25 @@ pub(crate) fn sentence(text: &str) -> String {
     format!("{first}{}{end}", letters.as_str())
 }
 
+/// `text` in parts, each with whether it is code: what stands between backticks.
+pub(crate) fn parts(text: &str) -> Vec<(bool, String)> {
+    let parts = text.split('`').enumerate().map(|(place, part)| (place % 2 == 1, part.to_owned()));
+    parts.filter(|(_, part)| !part.is_empty()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_is_told_apart() {
+        let of = |text: &str| {
+            parts(text).into_iter().map(|(is_code, part)| format!("{is_code} {part}")).collect::<Vec<_>>()
+        };
+        assert_eq!(of("see `a` and `b`."), ["false see ", "true a", "false  and ", "true b", "false ."]);
+        assert_eq!(of("plain"), ["false plain"]);
+        assert!(of("").is_empty());
+    }
 
     #[test]
     fn only_numbers_are_told_from_an_address() {

@@ -56,7 +56,11 @@ pub async fn get(gate: &Gate, path: &str, cookie: &str) -> Reply {
 }
 
 pub async fn begin(gate: &Gate) -> Begun {
-    let reply = get(gate, "/oidc/start", "").await;
+    begin_at(gate, "/oidc/start").await
+}
+
+async fn begin_at(gate: &Gate, start: &str) -> Begun {
+    let reply = get(gate, start, "").await;
     assert_eq!(reply.status, 303, "{reply:?}");
     let cookie = reply.header("set-cookie");
     assert!(cookie.contains("; HttpOnly; SameSite=Lax; Path=/; Max-Age=600"), "{cookie}");
@@ -154,6 +158,37 @@ async fn who_comes_first_is_added_and_later_known_by_issuer_and_subject() {
         json!({"issuer": fake.url, "subject": "s-1"}),
         "whom the account is connected with"
     );
+}
+
+#[tokio::test]
+async fn somebody_goes_on_to_a_page_of_ours_and_to_no_other() {
+    let (gate, fake) = stage(|_| {}).await;
+    for (start, place) in [
+        ("/oidc/start", "/"),
+        (
+            "/oidc/start?next=%2Fmanager%3Fuser%3Da%2526b%26x%3D%22%27%3E",
+            "/manager?user=a%26b&amp;x=&quot;'&gt;",
+        ),
+    ] {
+        let begun = begin_at(&gate, start).await;
+        fake.plan(|plan| {
+            plan.claims = json!({});
+            plan.nonce = begun.query["nonce"].clone();
+            plan.challenge = begun.query["code_challenge"].clone();
+        });
+        let reply = come_back(&gate, &begun, &begun.query["state"]).await;
+        browser(&reply);
+        assert!(reply.text.contains(&format!("content=\"0; url={place}\"")), "{reply:?}");
+        // Who changes the place changes the state: an answer for one page leads to no other.
+        let (known, _) = begun.cookie.rsplit_once('.').unwrap();
+        let moved = Begun { cookie: format!("{known}.L2FkbWlu"), ..begun };
+        come_back(&gate, &moved, &moved.query["state"]).await.refused(403, "oidc_state_unknown");
+    }
+    for elsewhere in ["https://evil.example/", "//evil.example", "/%5Cevil.example", "tokens", ""] {
+        get(&gate, &format!("/oidc/start?next={elsewhere}"), "").await.wrong("next");
+    }
+    let long = "a".repeat(2048);
+    get(&gate, &format!("/oidc/start?next=/{long}"), "").await.wrong("next");
 }
 
 #[tokio::test]

@@ -177,6 +177,46 @@ async fn consequences_are_told_before_anything_is_saved() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_undone_is_seen_before_it_is_saved() {
+    let gate = gate().await;
+    let wish = json!({"description": "x", "user": "fred", "valid_for": "P1Y"});
+    let token = gate.token(&gate.admin, wish.clone()).await;
+    let end = async || {
+        gate.get(&format!("/tokens/{}", id(&token)), &gate.admin).await.ok(200)["expires_at"].clone()
+    };
+    let before = end().await;
+    let mut ada = Visitor::signed_in(&gate, "ada").await;
+    let page = ada.get("/admin/settings").await;
+    let change = [("max_validity", "P6M"), ("apply_max_validity_to_existing", "on"), ("do", "save")];
+    let asked = ada.post("/admin/settings", &settings_form(&page, &change)).await;
+    assert_eq!(asked.status, 200);
+    assert!(
+        asked.text.contains("Nothing is saved yet.") && asked.text.contains("life of 1 token"),
+        "{asked:?}"
+    );
+    assert_eq!(end().await, before);
+    // What was seen is no longer what would be.
+    let seen = hidden(&asked, "seen");
+    gate.token(&gate.admin, wish).await;
+    let with = |page: &Reply, seen: &str| {
+        let mut form = settings_form(page, &change);
+        form.push(("seen", seen.to_owned()));
+        form
+    };
+    let again = ada.post("/admin/settings", &with(&asked, &seen)).await;
+    assert!(
+        again.text.contains("Nothing is saved yet.") && again.text.contains("life of 2 tokens"),
+        "{again:?}"
+    );
+    let saved = ada.post("/admin/settings", &with(&again, &hidden(&again, "seen"))).await;
+    assert_eq!(saved.status, 303);
+    assert_ne!(end().await, before);
+    // What ends no token is asked about by nobody.
+    let page = ada.get("/admin/settings").await;
+    assert_eq!(ada.post("/admin/settings", &settings_form(&page, &change)).await.status, 303);
+}
+
+#[tokio::test]
 async fn rows_of_addresses_are_added_and_removed_without_script() {
     let gate = gate().await;
     gate.settings(json!({"allowed_ips": ["10.0.0.0/8", "127.0.0.1"]})).await;
@@ -417,7 +457,7 @@ async fn proxies_and_their_decisions_are_shown() {
     let mut mona = Visitor::signed_in(&gate, "mona").await;
     let overview = mona.get("/overview").await.text;
     assert!(
-        overview.contains("Of everyone but administrators.") && !overview.contains("let through"),
+        overview.contains("of everyone but administrators") && !overview.contains("let through"),
         "{overview}"
     );
 }

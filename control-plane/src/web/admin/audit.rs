@@ -14,7 +14,7 @@ use crate::domain::audit::filter::AuditFilter;
 use crate::http::problem::Problem;
 use crate::web::fields::{Fields, query};
 use crate::web::form::Sent;
-use crate::web::frame::{Frame, page};
+use crate::web::frame::{Frame, page, standing_at};
 use crate::web::moment::Moment;
 use crate::web::visitor::Visitor;
 use crate::web::words;
@@ -110,6 +110,7 @@ async fn show(api: &Api, visitor: &Visitor, fields: &Fields, chain: Checked) -> 
     let next = next
         .map(|next| format!("{AUDIT}?{}", query(pairs.iter().copied().chain([("cursor", next.as_str())]))));
     let wanted = fields.text("action");
+    let first = if pairs.is_empty() { AUDIT.to_owned() } else { format!("{AUDIT}?{}", query(pairs)) };
     let shown = AuditPage {
         frame: Frame::new(visitor, ADMIN, "Audit log"),
         tabs: tabs(AUDIT),
@@ -120,13 +121,15 @@ async fn show(api: &Api, visitor: &Visitor, fields: &Fields, chain: Checked) -> 
         next,
         is_first,
         filter: rest_query(fields),
-        first: format!("{AUDIT}?{}", query(pairs)),
+        first,
         chain,
     };
-    match problem {
-        Some(problem) => Ok(problem.on_page(page(problem.status(), &shown)?)),
-        None => page(StatusCode::OK, &shown),
-    }
+    let status = problem.as_ref().map_or(StatusCode::OK, Problem::status);
+    let reply = standing_at(page(status, &shown)?, &shown.first);
+    Ok(match problem {
+        Some(problem) => problem.on_page(reply),
+        None => reply,
+    })
 }
 
 async fn read(

@@ -61,7 +61,8 @@ struct Shown {
     code: &'static str,
     decision: &'static str,
     reason: String,
-    change: String,
+    /// In parts: whether it is code, and the text.
+    change: Vec<(bool, String)>,
     who: &'static str,
     setting: Option<&'static str>,
     help: &'static str,
@@ -192,7 +193,7 @@ impl Shown {
             code: case.code.unwrap_or_default(),
             decision: case.decision,
             reason: words::sentence(&case.advice.reason),
-            change: words::sentence(&case.advice.change),
+            change: words::parts(&words::sentence(&case.advice.change)),
             who: who(case.advice.who),
             setting: case.advice.setting,
             help: case.advice.help,

@@ -40,6 +40,8 @@ struct Count {
     number: String,
     help: &'static str,
     class: &'static str,
+    /// What shows them in the token manager.
+    filter: &'static str,
 }
 
 struct Choice {
@@ -102,25 +104,28 @@ pub(super) async fn show(
 }
 
 fn counts(tokens: Tokens) -> Vec<Count> {
-    let count = |label, number, help, class| Count { label, number: grouped(number), help, class };
+    let count =
+        |label, number, help, class, filter| Count { label, number: grouped(number), help, class, filter };
     vec![
-        count("Active", tokens.active, "They open the gate.", "good"),
+        count("Active", tokens.active, "They open the gate.", "good", "state=active"),
         count(
-            "Expiring within 7 days",
+            "End in 7 days",
             tokens.expiring_within_7_days,
-            "Whoever uses one needs another soon.",
+            "Among the active.",
             "warn",
+            "state=active&expires=within_7_days&sort=expires",
         ),
         count(
-            "Expiring within 30 days",
+            "End in 30 days",
             tokens.expiring_within_30_days,
-            "Those of 7 days are among them.",
+            "Those included.",
             "warn",
+            "state=active&expires=within_30_days&sort=expires",
         ),
-        count("Never used", tokens.never_used, "Active, and perhaps not needed.", ""),
-        count("Disabled", tokens.disabled, "They stop for the time being.", ""),
-        count("Expired", tokens.expired, "Their time is over.", ""),
-        count("Deleted", tokens.revoked, "Somebody has ended them.", ""),
+        count("Never used", tokens.never_used, "Perhaps not needed.", "", "state=active&last_used=never"),
+        count("Disabled", tokens.disabled, "For the time being.", "", "state=disabled"),
+        count("Expired", tokens.expired, "Their time is over.", "", "state=expired"),
+        count("Deleted", tokens.revoked, "For good.", "", "state=revoked"),
     ]
 }
 

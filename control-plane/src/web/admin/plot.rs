@@ -4,7 +4,7 @@
 /// How wide a plot is, in its own units; the page scales it.
 pub(super) const WIDTH: u64 = 960;
 /// How high the bars may become.
-const HEIGHT: u64 = 200;
+const HEIGHT: u64 = 360;
 
 /// Steps of time, each a pile of bars.
 pub(super) struct Plot {
@@ -74,7 +74,7 @@ fn scaled(count: u64, top: u64) -> u64 {
 fn ceiling(most: u64) -> u64 {
     let mut unit = 1_u64;
     loop {
-        for factor in [4, 8, 12, 20, 40] {
+        for factor in [4, 8, 12, 16, 20, 24, 32, 40] {
             let end = unit.saturating_mul(factor);
             if end >= most {
                 return end;
@@ -121,7 +121,7 @@ mod tests {
         }
         let plot = Plot::of(&[pile(&[2, 2])]);
         let [low, high] = plot.bars.as_slice() else { panic!("two bars") };
-        assert_eq!((low.y, low.height, high.y, high.height), (100, 100, 0, 100));
+        assert_eq!((low.y, low.height, high.y, high.height), (180, 180, 0, 180));
         assert_eq!(
             plot.lines.iter().map(|line| line.number.as_str()).collect::<Vec<_>>(),
             ["0", "1", "2", "3", "4"]
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn plots_end_at_round_numbers() {
-        for (most, end) in [(0, 4), (4, 4), (5, 8), (13, 20), (41, 80), (1_000_000, 1_200_000)] {
+        for (most, end) in [(0, 4), (4, 4), (5, 8), (13, 16), (41, 80), (1_000_000, 1_200_000)] {
             assert_eq!(ceiling(most), end);
         }
         assert_eq!(ceiling(u64::MAX), u64::MAX);

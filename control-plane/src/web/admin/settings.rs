@@ -26,6 +26,8 @@ use crate::web::words;
 use consequences::Consequences;
 use form::SettingsForm;
 
+/// The field that says what was seen of what cannot be undone, see [`Consequences::for_good`].
+const SEEN: &str = "seen";
 /// Most changes by others that are shown to who was slower.
 const MOST_CHANGES: usize = 5;
 
@@ -41,6 +43,8 @@ struct SettingsPage {
     consequences: Option<Consequences>,
     others: Vec<ByOthers>,
     address: Option<String>,
+    /// Whether something is to be saved that cannot be undone, and has not been seen.
+    is_asked: bool,
 }
 
 /// A change that somebody else made meanwhile.
@@ -98,6 +102,7 @@ impl SettingsPage {
             consequences: None,
             others: Vec::new(),
             address: visitor.caller.presented.address.map(|ip| ip.to_canonical().to_string()),
+            is_asked: false,
         }
     }
 }
@@ -180,10 +185,23 @@ async fn save(
     })?;
     let saved = async {
         let patch = form::patch(fields, &stored.settings)?;
-        use_case::update(&api.context, &visitor.caller, &patch, Some(&[expected])).await
+        if patch.applies_bound()? {
+            let told = use_case::preview(&api.context, &visitor.caller, &patch, Some(&[expected])).await?;
+            let consequences = Consequences::of(&told);
+            if consequences.for_good.as_deref().is_some_and(|what| what != fields.text(SEEN)) {
+                return Ok(Some(consequences));
+            }
+        }
+        use_case::update(&api.context, &visitor.caller, &patch, Some(&[expected])).await.map(|_| None)
     };
     match saved.await {
-        Ok(_) => {
+        // What ends for good is shown before it does.
+        Ok(Some(consequences)) => {
+            let shown = typed(visitor, fields, stored, None);
+            let consequences = Some(consequences);
+            page(StatusCode::OK, &SettingsPage { consequences, is_asked: true, ..shown })
+        }
+        Ok(None) => {
             let place = format!("{ADMIN}?{}", query([("done", "settings-saved")]));
             Ok(Redirect::to(&place).into_response())
         }

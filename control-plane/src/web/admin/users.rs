@@ -1,43 +1,29 @@
-//! Users and their roles.
+//! Users and their roles: one of them, and a new one.
+
+mod form;
+mod list;
 
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use serde::{Deserialize, Serialize};
 
 use super::{ADMIN, Tab, USERS, tabs};
+use crate::api::Api;
 use crate::api::extract::Name;
-use crate::api::{Api, cursor};
-use crate::domain::groups::Groups;
 use crate::domain::user::{Role, UserFilter};
 use crate::error::Error;
 use crate::http::problem::Problem;
 use crate::sign_in;
-use crate::users::{self as use_case, NewPassword, NewUser, UserPatch, UserView};
+use crate::users::{self as use_case, NewPassword, NewUser, UserView};
 use crate::web::fields::{Fields, query};
 use crate::web::form::Sent;
 use crate::web::frame::{Frame, page};
 use crate::web::moment::Moment;
 use crate::web::visitor::Visitor;
 use crate::web::words;
-
-const PER_PAGE: usize = 50;
-const ROLES: [Role; 3] = [Role::User, Role::TokenManager, Role::Admin];
-
-#[derive(Template)]
-#[template(path = "admin/users.html")]
-struct ListPage {
-    frame: Frame,
-    tabs: Vec<Tab>,
-    search: String,
-    roles: Vec<Choice>,
-    states: Vec<Choice>,
-    is_filtered: bool,
-    rows: Vec<Row>,
-    is_first: bool,
-    next: Option<String>,
-}
+use form::{Errors, Form, Loaded, groups, role, roles};
+pub(super) use list::list;
 
 #[derive(Template)]
 #[template(path = "admin/user.html")]
@@ -63,13 +49,6 @@ struct NewPage {
     errors: Errors,
 }
 
-/// Something that may be chosen.
-struct Choice {
-    value: &'static str,
-    label: &'static str,
-    is_chosen: bool,
-}
-
 /// A user as pages show it.
 struct Row {
     name: String,
@@ -81,93 +60,6 @@ struct Row {
     last_sign_in: Option<Moment>,
     failed_sign_ins: i64,
     created: Moment,
-}
-
-/// What is typed of a user.
-#[derive(Default)]
-struct Form {
-    name: String,
-    roles: Vec<Choice>,
-    display_name: String,
-    email: String,
-    /// One group a line.
-    groups: String,
-    active: bool,
-    exempt: bool,
-}
-
-/// What a form showed before anything was typed. Only what differs from it is changed: a form that was open for long must not
-/// undo what somebody else has done meanwhile, such as a deactivation.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Loaded {
-    role: Role,
-    active: bool,
-    display_name: Option<String>,
-    email: Option<String>,
-    groups: Groups,
-    exempt: bool,
-}
-
-impl Loaded {
-    fn of(view: &UserView) -> Result<String, Problem> {
-        let record = &view.record;
-        let loaded = Self {
-            role: record.role,
-            active: record.active,
-            display_name: record.display_name.clone(),
-            email: record.email.clone(),
-            groups: record.groups.clone(),
-            exempt: record.exempt_from_suspension,
-        };
-        let text = serde_json::to_string(&loaded);
-        text.map_err(|error| Error::Internal(format!("a form cannot be written: {error}")).into())
-    }
-
-    /// What somebody has changed in the form.
-    fn changed(fields: &Fields) -> Result<UserPatch, Error> {
-        fn changed<T: PartialEq>(now: T, was: &T) -> Option<T> {
-            (now != *was).then_some(now)
-        }
-        let loaded = serde_json::from_str(fields.raw("loaded"));
-        let loaded: Self = loaded.map_err(|_| Error::invalid("loaded", "load the page again"))?;
-        Ok(UserPatch {
-            role: changed(role(fields)?, &loaded.role),
-            active: changed(fields.ticked("active"), &loaded.active),
-            display_name: changed(fields.given("display_name"), &loaded.display_name),
-            email: changed(fields.given("email"), &loaded.email),
-            groups: changed(groups(fields)?, &loaded.groups),
-            exempt_from_suspension: changed(fields.ticked("exempt"), &loaded.exempt),
-        })
-    }
-}
-
-/// What is wrong, by the field that it is told beside.
-#[derive(Default)]
-struct Errors {
-    name: Option<String>,
-    display_name: Option<String>,
-    email: Option<String>,
-    groups: Option<String>,
-    password: Option<String>,
-    other: Option<String>,
-}
-
-impl Errors {
-    fn of(problem: &Problem) -> Self {
-        let mut errors = Self::default();
-        let field = problem.at_field().map_or("", |(field, _)| field);
-        let place = match field.split(['[', '.']).next().unwrap_or_default() {
-            "name" => &mut errors.name,
-            "display_name" => &mut errors.display_name,
-            "email" => &mut errors.email,
-            "groups" => &mut errors.groups,
-            "password" | "old_password" => &mut errors.password,
-            _ => &mut errors.other,
-        };
-        *place = Some(words::sentence(problem.detail()));
-        errors
-    }
 }
 
 impl Row {
@@ -185,96 +77,6 @@ impl Row {
             created: read(&view.record.created_at),
         }
     }
-}
-
-impl Form {
-    fn of(view: &UserView) -> Self {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        Self {
-            name: view.record.name.clone(),
-            roles: roles(view.record.role.as_str()),
-            display_name: text(&view.record.display_name),
-            email: text(&view.record.email),
-            groups: view.record.groups.names().join("\n"),
-            active: view.record.active,
-            exempt: view.record.exempt_from_suspension,
-        }
-    }
-
-    fn again(fields: &Fields) -> Self {
-        let text = |name: &str| fields.raw(name).to_owned();
-        Self {
-            name: text("name"),
-            roles: roles(fields.text("role")),
-            display_name: text("display_name"),
-            email: text("email"),
-            groups: text("groups"),
-            active: fields.ticked("active"),
-            exempt: fields.ticked("exempt"),
-        }
-    }
-}
-
-fn roles(chosen: &str) -> Vec<Choice> {
-    let choice = |role: Role| {
-        let value = role.as_str();
-        Choice { value, label: words::role(role), is_chosen: value == chosen }
-    };
-    ROLES.into_iter().map(choice).collect()
-}
-
-fn role(fields: &Fields) -> Result<Role, Error> {
-    Role::from_name(fields.text("role")).ok_or_else(|| Error::invalid("role", "choose a role"))
-}
-
-fn groups(fields: &Fields) -> Result<Groups, Error> {
-    let names: Vec<&str> =
-        fields.raw("groups").lines().map(str::trim).filter(|name| !name.is_empty()).collect();
-    serde_json::from_value(serde_json::json!(names)).map_err(|error| Error::invalid("groups", error))
-}
-
-/// `GET /admin/users`
-pub(super) async fn list(
-    State(api): State<Api>,
-    visitor: Visitor,
-    fields: Fields,
-) -> Result<Response, Problem> {
-    let active = match fields.text("active") {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
-    };
-    let filter = UserFilter {
-        search: fields.given("search"),
-        role: Role::from_name(fields.text("role")),
-        active,
-        ..UserFilter::default()
-    };
-    let is_filtered = filter != UserFilter::default();
-    let cursor = fields.given("cursor");
-    let is_first = cursor.is_none();
-    let after = cursor::decode(cursor)?;
-    let found = use_case::list(&api.context, &visitor.caller, filter, after, PER_PAGE).await?;
-    let found = cursor::encode(found);
-    let now = api.context.clock.now().as_second();
-    let asked = ["search", "role", "active"].map(|name| (name, fields.text(name)));
-    let asked: Vec<_> = asked.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-    let next = found
-        .next_cursor
-        .map(|cursor| format!("{USERS}?{}", query(asked.into_iter().chain([("cursor", cursor.as_str())]))));
-    let state = |value, label| Choice { value, label, is_chosen: fields.text("active") == value };
-    let shown = ListPage {
-        frame: Frame::new(&visitor, ADMIN, "Users").after(fields.text("done")),
-        tabs: tabs(USERS),
-        search: fields.text("search").to_owned(),
-        roles: roles(fields.text("role")),
-        states: vec![state("true", "Active"), state("false", "Deactivated")],
-        is_filtered,
-        rows: found.items.iter().map(|user| Row::of(user, now)).collect(),
-        is_first,
-        next,
-    };
-    page(StatusCode::OK, &shown)
 }
 
 /// `GET /admin/new-user`

@@ -7,12 +7,12 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::LIST;
 use crate::api::Api;
+use crate::domain::place::local;
 use crate::http::problem::Problem;
 use crate::tokens::{self, Bulk, MAX_TOKENS};
 use crate::web::fields::query;
 use crate::web::form::Sent;
 use crate::web::frame::{Frame, page};
-use crate::web::refusal::local;
 use crate::web::tokens::TokenRow;
 
 #[derive(Template)]

@@ -9,6 +9,7 @@ use super::{LIST, TokenRow, secret};
 use crate::api::Api;
 use crate::api::extract::Name;
 use crate::domain::narrowing::TokenPatch;
+use crate::domain::place::local;
 use crate::http::problem::Problem;
 use crate::tokens::{self, Rotation};
 use crate::web::fields::{Fields, query};
@@ -16,7 +17,6 @@ use crate::web::form::Sent;
 use crate::web::frame::{Frame, page};
 use crate::web::manager;
 use crate::web::once::{mark, once};
-use crate::web::refusal::local;
 use crate::web::visitor::Visitor;
 
 /// How long an old secret may go on working: what the page offers, as ISO 8601 and in words.

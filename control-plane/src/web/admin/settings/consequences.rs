@@ -15,6 +15,8 @@ pub(super) struct Consequences {
     pub(super) changes: Vec<(String, String, String)>,
     /// What would follow, the worst first.
     pub(super) told: Vec<Told>,
+    /// What of it cannot be undone, if anything: sent back with the form, it says that this was seen.
+    pub(super) for_good: Option<String>,
 }
 
 /// One sentence.
@@ -30,7 +32,7 @@ impl Consequences {
     /// What is wrong, so that nothing would be.
     pub(super) fn wrong(sentence: String) -> Self {
         let told = Told { class: "bad", sentence, users: String::new() };
-        Self { changes: Vec::new(), told: vec![told] }
+        Self { changes: Vec::new(), told: vec![told], for_good: None }
     }
 
     /// What is foretold.
@@ -69,7 +71,9 @@ impl Consequences {
             say("", kept);
         }
         told.extend(groups(preview));
-        Self { changes: changes(&preview.before, &preview.after), told }
+        let for_good =
+            (cut > 0).then(|| format!("{}-{}", preview.tokens_ended.tokens, preview.tokens_shortened.tokens));
+        Self { changes: changes(&preview.before, &preview.after), told, for_good }
     }
 }
 
@@ -113,11 +117,40 @@ fn but(except: &[String]) -> String {
 }
 
 fn changes(before: &Value, after: &Value) -> Vec<(String, String, String)> {
-    let text = |value: Option<&Value>| match value {
-        Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-        None => String::new(),
+    let changed = |(name, value): (&String, &Value)| {
+        (name.clone(), value_text(value), after.get(name).map(value_text).unwrap_or_default())
     };
-    let changed = |(name, value): (&String, &Value)| (name.clone(), text(Some(value)), text(after.get(name)));
     before.as_object().into_iter().flatten().map(changed).collect()
+}
+
+/// A setting's value as people read it: what has members of its own stays as it is sent.
+fn value_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(true) => "on".to_owned(),
+        Value::Bool(false) => "off".to_owned(),
+        Value::Null => "none".to_owned(),
+        Value::Array(all) if all.is_empty() => "none".to_owned(),
+        Value::Array(all) => all.iter().map(value_text).collect::<Vec<_>>().join(", "),
+        value => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_would_change_is_told_in_words() {
+        let (before, after) = (
+            json!({"allowed_ips": [], "a": true, "b": null}),
+            json!({"allowed_ips": ["10.0.0.0/8", "::1"], "a": false, "b": 7}),
+        );
+        let told = changes(&before, &after);
+        let find =
+            |name: &str| told.iter().find(|(of, ..)| of == name).map(|(_, was, is)| format!("{was} → {is}"));
+        assert_eq!(find("allowed_ips").as_deref(), Some("none → 10.0.0.0/8, ::1"));
+        assert_eq!((find("a").as_deref(), find("b").as_deref()), (Some("on → off"), Some("none → 7")));
+    }
 }
