@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::api::{self, AllowedHosts, Api, CreationLimit, TrustedProxies};
 use crate::audit::{self, KeyError};
+use crate::change::GroupCommit;
 use crate::clock::SystemClock;
 use crate::connections::{self, Limits, Transport};
 use crate::context::Context;
@@ -179,6 +180,7 @@ pub fn context_of(store: Arc<dyn Store>, folder: DataFolder, audit_key: AuditKey
         report: None,
         outgoing: Arc::default(),
         metrics: Arc::default(),
+        group: GroupCommit::default(),
         newest: Arc::default(),
         delivery: None,
     }

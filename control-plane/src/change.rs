@@ -1,6 +1,8 @@
 //! The one way a change takes: one write transaction with the authority looked at afresh, the rows, the audit, the
 //! revision and a snapshot that the filter would take; then the delivery.
 
+mod group;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +17,11 @@ use crate::domain::source;
 use crate::domain::user::system_actor;
 use crate::epoch;
 use crate::error::{Error, Unauthenticated};
+use crate::snapshot::Snapshot;
 use crate::sources::{self, PushCaller};
 use crate::store::{StoreError, StoredSettings, Transaction, Version};
+pub use group::GroupCommit;
+use group::{Open, Outcome, Seat};
 
 /// How long an answer waits for the change to be delivered. The change is durable by then; delivery goes on trying.
 const DELIVERY_WAIT: Duration = Duration::from_secs(5);
@@ -34,6 +39,8 @@ pub struct Change<'a> {
     entries: Vec<Draft>,
     head: Option<Head>,
     filter_sees_it: bool,
+    /// Among those that are made durable together; after `tx`, which goes first.
+    seat: Option<Seat>,
 }
 
 struct Actor {
@@ -62,24 +69,52 @@ impl<'a> Change<'a> {
         let now = context.clock.now();
         let caller =
             callers::verify(context, tx.as_mut(), &settings.settings, caller.presented.clone(), now).await?;
-        let actor = Actor {
-            name: caller.user.name.clone(),
-            token_id: caller.token().map(|token| token.id.clone()),
-            ip: caller.presented.address.map(|ip| ip.to_canonical().to_string()),
+        let actor = Actor::of(&caller);
+        let (entries, head, filter_sees_it, seat) = (Vec::new(), None, false, None);
+        Ok((Self { context, tx, settings, now, actor, entries, head, filter_sees_it, seat }, caller))
+    }
+
+    /// The same for a change of a token or two, of which many may come at once: they are made durable together. If
+    /// [`Change::commit`] then says [`Error::Undone`], it is to be made again by itself. Whoever finds that there is nothing
+    /// to change calls [`Change::leave`] or [`Change::refused`]; dropped, it undoes the others' changes as well, and they
+    /// make theirs again.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn joining(context: &'a Context, caller: &Caller) -> Result<(Self, Caller), Error> {
+        let (seat, mut open) = context.group.join(context).await?;
+        let now = context.clock.now();
+        let presented = caller.presented.clone();
+        let settings = &open.settings.settings;
+        let caller = match callers::verify(context, open.tx.as_mut(), settings, presented, now).await {
+            Ok(caller) => caller,
+            Err(error) => {
+                if !matches!(error, Error::Internal(_)) {
+                    seat.leave(open);
+                }
+                return Err(error);
+            }
         };
-        Ok((
-            Self {
-                context,
-                tx,
-                settings,
-                now,
-                actor,
-                entries: Vec::new(),
-                head: None,
-                filter_sees_it: false,
-            },
-            caller,
-        ))
+        let Open { tx, settings, head, filter_sees_it, .. } = open;
+        let (actor, entries, seat) = (Actor::of(&caller), Vec::new(), Some(seat));
+        Ok((Self { context, tx, settings, now, actor, entries, head, filter_sees_it, seat }, caller))
+    }
+
+    /// Ends it because of an error, before anything was changed: only for who has changed nothing.
+    pub fn refused(self, error: Error) -> Error {
+        // A transaction in which the database failed is good for nobody.
+        if !matches!(error, Error::Internal(_)) {
+            self.leave();
+        }
+        error
+    }
+
+    /// Ends it with nothing changed; only for who has changed nothing.
+    pub fn leave(self) {
+        let Self { tx, settings, head, filter_sees_it, seat, .. } = self;
+        if let Some(seat) = seat {
+            seat.leave(Open::new(tx, settings, head, filter_sees_it));
+        }
     }
 
     /// Begins a change by a source, whose push token is looked up again in the change's own transaction.
@@ -97,8 +132,8 @@ impl<'a> Change<'a> {
             token_id: Some(caller.token.id.clone()),
             ip: caller.address.map(|ip| ip.to_canonical().to_string()),
         };
-        let (entries, head) = (Vec::new(), None);
-        Ok((Self { context, tx, settings, now, actor, entries, head, filter_sees_it: false }, caller))
+        let (entries, head, filter_sees_it, seat) = (Vec::new(), None, false, None);
+        Ok((Self { context, tx, settings, now, actor, entries, head, filter_sees_it, seat }, caller))
     }
 
     /// Begins a change by a system actor, see [`crate::domain::user::system_actor`].
@@ -114,7 +149,8 @@ impl<'a> Change<'a> {
         let settings = tx.settings().await?;
         let now = context.clock.now();
         let actor = Actor { name: actor.to_owned(), token_id: None, ip: None };
-        Ok(Self { context, tx, settings, now, actor, entries: Vec::new(), head: None, filter_sees_it: false })
+        let (entries, head, filter_sees_it, seat) = (Vec::new(), None, false, None);
+        Ok(Self { context, tx, settings, now, actor, entries, head, filter_sees_it, seat })
     }
 
     /// Says where the change comes from, if no caller does.
@@ -205,29 +241,29 @@ impl<'a> Change<'a> {
     /// # Errors
     /// The audit cannot be written, or the filter would refuse the snapshot: then nothing has changed.
     pub async fn commit(mut self) -> Result<Committed, Error> {
-        if self.filter_sees_it {
+        if self.filter_sees_it && self.seat.as_ref().is_none_or(Seat::is_first) {
             let random = Arc::clone(&self.context.random);
             epoch::keep_in(&mut self, random.as_ref()).await?;
         }
         self.write_entries().await?;
-        let (mut snapshot, mut awaited) = (None, false);
-        if self.filter_sees_it {
-            self.tx.raise_revision().await?;
-            let report = self.context.report.as_ref();
-            snapshot = Some(self.context.newest.of(self.tx.as_mut(), report, self.now).await?);
-        }
-        let version = self.tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?;
-        self.tx.commit().await?;
-        if let Some(snapshot) = snapshot {
-            // Who waited for a large one would learn no more than that it is written: what proxies enforce is told by
-            // their reports.
-            awaited = !snapshot.is_large();
-            self.context.newest.keep(snapshot);
-        }
-        if let Some(head) = self.head {
-            tracing::info!(target: crate::audit::LOG_TARGET, audit_head = %head, "audit");
-        }
-        let delivered = self.filter_sees_it && deliver(self.context, &version, awaited).await;
+        let Self { context, mut tx, settings, now, head, filter_sees_it, seat, .. } = self;
+        let (version, awaited) = match seat {
+            None => {
+                let (version, snapshot) = finish(context, tx.as_mut(), filter_sees_it, now).await?;
+                tx.commit().await?;
+                let awaited = publish(context, snapshot, head);
+                (version, awaited)
+            }
+            Some(seat) => {
+                let open = Open::new(tx, settings, head, filter_sees_it);
+                match seat.leave_done(open, context).await? {
+                    Outcome::Committed(version, awaited) => (version, awaited),
+                    Outcome::Undone => return Err(Error::Undone),
+                    Outcome::Failed(error) => return Err(Error::Internal(error)),
+                }
+            }
+        };
+        let delivered = filter_sees_it && deliver(context, &version, awaited).await;
         Ok(Committed { version, delivered })
     }
 
@@ -237,9 +273,15 @@ impl<'a> Change<'a> {
     /// # Errors
     /// The audit cannot be written.
     pub async fn write_entries(&mut self) -> Result<(), Error> {
-        // Appended under another key, entries would break the chain for good.
-        let end = crate::audit::end(self.tx.as_mut(), &self.context.audit_key).await?;
-        let mut head = end.map_err(|found| Error::Internal(format!("the audit cannot go on: {found}")))?;
+        let mut head = match self.head {
+            // Nobody else has written since.
+            Some(head) => head,
+            None => {
+                // Appended under another key, entries would break the chain for good.
+                let end = crate::audit::end(self.tx.as_mut(), &self.context.audit_key).await?;
+                end.map_err(|found| Error::Internal(format!("the audit cannot go on: {found}")))?
+            }
+        };
         let mut entries = Vec::with_capacity(self.entries.len());
         for draft in std::mem::take(&mut self.entries) {
             let entry = audit::chain(&self.context.audit_key, head, draft);
@@ -249,6 +291,45 @@ impl<'a> Change<'a> {
         }
         Ok(self.tx.append_audits(&entries).await?)
     }
+}
+
+impl Actor {
+    fn of(caller: &Caller) -> Self {
+        Self {
+            name: caller.user.name.clone(),
+            token_id: caller.token().map(|token| token.id.clone()),
+            ip: caller.presented.address.map(|ip| ip.to_canonical().to_string()),
+        }
+    }
+}
+
+/// The last statements before a commit: the revision, and a snapshot that the filter would take.
+async fn finish(
+    context: &Context,
+    tx: &mut dyn Transaction,
+    filter_sees_it: bool,
+    now: Timestamp,
+) -> Result<(Version, Option<Arc<Snapshot>>), Error> {
+    if !filter_sees_it {
+        return Ok((tx.version().await?.ok_or(StoreError::Unreadable("epoch"))?, None));
+    }
+    tx.raise_revision().await?;
+    let snapshot = context.newest.of(tx, context.report.as_ref(), now).await?;
+    Ok((snapshot.version.clone(), Some(snapshot)))
+}
+
+/// What follows a commit: whether answers are to wait for the delivery.
+fn publish(context: &Context, snapshot: Option<Arc<Snapshot>>, head: Option<Head>) -> bool {
+    // Who waited for a large one would learn no more than that it is written: what proxies enforce is told by their
+    // reports.
+    let awaited = snapshot.as_ref().is_some_and(|snapshot| !snapshot.is_large());
+    if let Some(snapshot) = snapshot {
+        context.newest.keep(snapshot);
+    }
+    if let Some(head) = head {
+        tracing::info!(target: crate::audit::LOG_TARGET, audit_head = %head, "audit");
+    }
+    awaited
 }
 
 async fn deliver(context: &Context, version: &Version, awaited: bool) -> bool {

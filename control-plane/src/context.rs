@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gatepass::config::wire::Report;
 
+use crate::change::GroupCommit;
 use crate::clock::Clock;
 use crate::data_folder::DataFolder;
 use crate::domain::audit::AuditKey;
@@ -43,6 +44,8 @@ pub struct Context {
     pub outgoing: Arc<Outgoing>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// The changes that are made durable together.
+    pub group: GroupCommit,
     /// The newest snapshot in this process.
     pub newest: Arc<Newest>,
     /// The delivery in this process; none in a command that works beside a server, whose delivery polls.

@@ -62,6 +62,9 @@ pub enum Error {
     /// `If-Match` names another version: 412.
     #[error("somebody else has changed this in the meantime: read it again")]
     Stale,
+    /// What was done together with other changes was undone with them: it is to be done again by itself.
+    #[error("it was undone together with other changes: try again")]
+    Undone,
     /// Something failed that is no fault of the caller: 500. The cause is for the log.
     #[error("{0}")]
     Internal(String),

@@ -88,7 +88,7 @@ impl From<sqlx::Error> for StoreError {
 
 impl StoreError {
     /// It did not answer in time.
-    fn silent() -> Self {
+    pub(crate) fn silent() -> Self {
         FAILURES.fetch_add(1, Ordering::Relaxed);
         Self::Silent
     }

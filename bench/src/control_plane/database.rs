@@ -10,6 +10,8 @@ use crate::stats::Spread;
 
 /// Commits of one row that are timed.
 const COMMITS: usize = 300;
+/// Tokens of one transaction in PostgreSQL: each leaves a version of the rows that count them, which the next steps over.
+const BATCH: usize = 2_000;
 const BARE: &str = "INSERT INTO bare (value) VALUES (1)";
 /// What a token's row says, of a number `n` and the columns that each database computes in its own way.
 const COLUMNS: &str =
@@ -137,15 +139,23 @@ impl Database {
                     .replace("{text}", words)
                     .replace("{no}", "false");
                 let name = "'user' || lpad(n::text, 6, '0')";
-                let sql = format!(
-                    "BEGIN; SET LOCAL synchronous_commit = off;
+                let numbers = |first: usize, next: usize| {
+                    format!("FROM generate_series({first}::bigint, {next} - 1) n ORDER BY n")
+                };
+                let mut sql = format!(
+                    "SET synchronous_commit = off;
                      INSERT INTO users (name, name_key, role, active, created_at, search_key)
-                     SELECT {name}, {name}, 'user', true, {at}, {name} || chr(10) || chr(10)
-                     FROM generate_series(0::bigint, {users} - 1) n ORDER BY n;
-                     {COLUMNS} SELECT '01K' || lpad(n::text, 23, '0'), sha256(convert_to(n::text, 'UTF8')), {facts}
-                     FROM generate_series(0::bigint, {tokens} - 1) n ORDER BY n;
-                     {disable}; {raise}; COMMIT; VACUUM ANALYZE;"
+                     SELECT {name}, {name}, 'user', true, {at}, {name} || chr(10) || chr(10) {};",
+                    numbers(0, users),
                 );
+                for first in (0..tokens).step_by(BATCH) {
+                    let numbers = numbers(first, tokens.min(first + BATCH));
+                    sql += &format!(
+                        "{COLUMNS} SELECT '01K' || lpad(n::text, 23, '0'), sha256(convert_to(n::text, 'UTF8')), {facts}
+                         {numbers};"
+                    );
+                }
+                sql += &format!("{disable}; {raise}; VACUUM ANALYZE;");
                 for statement in sql.split_inclusive(';') {
                     sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut db).await?;
                 }

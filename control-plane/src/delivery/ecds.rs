@@ -61,6 +61,23 @@ impl Write for Slices<'_> {
     }
 }
 
+/// How much less of a processor than others a large file gets while they want it (nice, 0 to 19): a third. People wait for
+/// the others.
+const NICE: i32 = 5;
+
+/// Does on a thread of its own, behind others, what keeps a processor busy for long.
+async fn behind_others<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    let (done, result) = tokio::sync::oneshot::channel();
+    let work = move || {
+        // Linux keeps this for each thread, and lets none become more important again. Without it, work is done as well.
+        let _refused = rustix::process::nice(NICE);
+        let _gone = done.send(work());
+    };
+    let thread = std::thread::Builder::new().name("delivery".to_owned()).spawn(work);
+    thread.map_err(|error| format!("no thread for the delivery: {error}"))?;
+    result.await.map_err(|_| "the delivery's thread ended before its work".to_owned())
+}
+
 /// What tells a file from any other: device, inode, size and time of change.
 type Identity = (u64, u64, u64, i64, i64);
 
@@ -119,7 +136,7 @@ impl EcdsFile {
             })
             .map_err(|error| error.to_string())
         };
-        tokio::task::spawn_blocking(write).await.map_err(|error| error.to_string())??;
+        behind_others(write).await??;
         let now = look(&self.path);
         let before = std::mem::replace(&mut *self.lock_written(), now);
         if before.zip(now).is_some_and(|(before, now)| before.folder != now.folder) {

@@ -97,6 +97,7 @@ impl From<Error> for Problem {
             Error::SignIn { code, .. } => Self::new(StatusCode::FORBIDDEN, code, detail),
             Error::Unavailable(_) => Self::new(StatusCode::BAD_GATEWAY, "oidc_unavailable", detail),
             Error::Stale => Self::new(StatusCode::PRECONDITION_FAILED, "stale", detail),
+            Error::Undone => Self::internal("a change that was undone with others was not made again"),
             Error::Internal(cause) => Self::internal(&cause),
         }
     }

@@ -67,27 +67,46 @@ pub struct Created {
 /// # Errors
 /// What the caller may not do, or which field is wrong.
 pub async fn create(context: &Context, caller: &Caller, wish: NewToken) -> Result<Created, Error> {
-    let (mut change, caller) = Change::by(context, caller).await?;
-    let settings = change.settings.settings.clone();
-    authority::creates(caller.principal(), &settings, wish.control_plane)?;
-    let owner = owner_of_new(&mut change, &caller, wish.user.as_deref()).await?;
-    let limits = limits(&caller, &owner, &wish)?;
-    check_wish(&wish, &limits, &settings)?;
-    let asked =
-        validity::Request { valid_for: wish.valid_for.as_deref(), expires_at: wish.expires_at.as_deref() };
-    let expires_at = validity::expiry(asked, settings.max_validity, settings.custom_validity, change.now)?;
-    refuse_too_many(&mut change, owner.id, &owner.name).await?;
-    let draft = Draft {
-        description: wish.description,
-        expires_at,
-        scope: limits.scope,
-        allowed_ips: limits.allowed_ips,
-        control_plane: wish.control_plane,
+    match create_one(context, Change::joining(context, caller).await?, &wish).await {
+        Err(Error::Undone) => create_one(context, Change::by(context, caller).await?, &wish).await,
+        done => done,
+    }
+}
+
+async fn create_one(
+    context: &Context,
+    (mut change, caller): (Change<'_>, Caller),
+    wish: &NewToken,
+) -> Result<Created, Error> {
+    let (owner, draft) = match check(&mut change, &caller, wish).await {
+        Ok(checked) => checked,
+        Err(error) => return Err(change.refused(error)),
     };
     let (secret, token) = insert(context, &mut change, &owner, draft).await?;
     let view = TokenView::new(&token, change.at());
     let committed = change.commit().await?;
     Ok(Created { secret, view, committed })
+}
+
+/// What is to be made, and whose it is to be. Changes nothing.
+async fn check(change: &mut Change<'_>, caller: &Caller, wish: &NewToken) -> Result<(User, Draft), Error> {
+    let settings = change.settings.settings.clone();
+    authority::creates(caller.principal(), &settings, wish.control_plane)?;
+    let owner = owner_of_new(change, caller, wish.user.as_deref()).await?;
+    let limits = limits(caller, &owner, wish)?;
+    check_wish(wish, &limits, &settings)?;
+    let asked =
+        validity::Request { valid_for: wish.valid_for.as_deref(), expires_at: wish.expires_at.as_deref() };
+    let expires_at = validity::expiry(asked, settings.max_validity, settings.custom_validity, change.now)?;
+    refuse_too_many(change, owner.id, &owner.name).await?;
+    let draft = Draft {
+        description: wish.description.clone(),
+        expires_at,
+        scope: limits.scope,
+        allowed_ips: limits.allowed_ips,
+        control_plane: wish.control_plane,
+    };
+    Ok((owner, draft))
 }
 
 async fn owner_of_new(change: &mut Change<'_>, caller: &Caller, user: Option<&str>) -> Result<User, Error> {

@@ -16,9 +16,22 @@ use crate::store::StoreError;
 /// # Errors
 /// There is none, or the caller may not know of it.
 pub async fn revoke(context: &Context, caller: &Caller, id: &str) -> Result<Option<Committed>, Error> {
-    let (mut change, caller) = Change::by(context, caller).await?;
-    let token = changeable(&mut change, &caller, id).await?;
+    match revoke_one(Change::joining(context, caller).await?, id).await {
+        Err(Error::Undone) => revoke_one(Change::by(context, caller).await?, id).await,
+        done => done,
+    }
+}
+
+async fn revoke_one(
+    (mut change, caller): (Change<'_>, Caller),
+    id: &str,
+) -> Result<Option<Committed>, Error> {
+    let token = match changeable(&mut change, &caller, id).await {
+        Ok(token) => token,
+        Err(error) => return Err(change.refused(error)),
+    };
     if revoke_chain(&mut change, token).await? == 0 {
+        change.leave();
         return Ok(None);
     }
     change.commit().await.map(Some)

@@ -15,6 +15,7 @@ mod edge;
 mod explain;
 mod first_start;
 mod fleet;
+mod group_commit;
 mod metrics;
 mod notices;
 mod oidc;

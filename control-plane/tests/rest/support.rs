@@ -14,6 +14,7 @@ use axum::response::Response;
 use gatepass::config::wire::Report;
 use gatepass_control_plane::api::{self, AllowedHosts, Api, TrustedProxies};
 use gatepass_control_plane::app::{self, Config, Server, StartError, Storage};
+use gatepass_control_plane::change::GroupCommit;
 use gatepass_control_plane::clock::Clock;
 use gatepass_control_plane::context::Context;
 use gatepass_control_plane::data_folder::DataFolder;
@@ -286,7 +287,12 @@ impl Gate {
 
     /// What a command beside the server works with: the same database, and nothing of what the server remembers.
     pub fn beside(&self) -> Context {
-        Context { delivery: None, newest: Arc::default(), ..self.context.clone() }
+        Context {
+            delivery: None,
+            newest: Arc::default(),
+            group: GroupCommit::default(),
+            ..self.context.clone()
+        }
     }
 
     pub async fn settings(&self, patch: Value) {
