@@ -12,7 +12,7 @@ pub(super) fn guess(key: u32, (low, high): (u32, u32), count: usize, key_at: imp
     let span = u64::from(high.saturating_sub(low)).max(1);
     // A key's worth of places; neither product overflows, since a chunk has fewer than 2^16 keys of 32 bits.
     let places = |keys: u32| {
-        let places = u64::from(keys).saturating_mul(count as u64).checked_div(span).unwrap_or(0);
+        let places = u64::from(keys).wrapping_mul(count as u64).checked_div(span).unwrap_or(0);
         usize::try_from(places).unwrap_or(usize::MAX)
     };
     let near = places(key.saturating_sub(low)).min(last);

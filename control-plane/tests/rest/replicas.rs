@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use gatepass_control_plane::app::Storage;
 use gatepass_control_plane::audit;
 use gatepass_control_plane::store::place::DatabaseUrl;
-use gatepass_control_plane::store::{Store, StoreError, Transaction, Version};
+use gatepass_control_plane::store::{Store, StoreError, Transaction};
 use gatepass_control_plane::suspension;
 use gatepass_control_plane::webhooks::sending::{note_due, send_due};
 use serde_json::json;
