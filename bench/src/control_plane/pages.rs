@@ -18,9 +18,10 @@ use tokio::net::TcpStream;
 use crate::clock::now;
 use crate::stats::Spread;
 
+const SIGN_IN: &str = "/sign-in";
 /// What people look at. `{token}` is a token's id.
 const PAGES: [(&str, &str); 24] = [
-    ("sign in", "/sign-in"),
+    ("sign in", SIGN_IN),
     ("my API tokens", "/tokens"),
     ("a new token", "/tokens/new"),
     ("one token", "/tokens/{token}"),
@@ -89,7 +90,10 @@ pub async fn look(address: SocketAddr, password: &str, looks: usize) -> anyhow::
     let mut seen: Vec<(usize, usize, Vec<f64>)> = vec![(0, 0, Vec::new()); PAGES.len()];
     for _ in 0..looks {
         for ((_, path), (bytes, compressed, took)) in PAGES.iter().zip(&mut seen) {
+            // Who is signed in is led on.
+            let kept = (*path == SIGN_IN).then(|| std::mem::take(&mut visitor.cookie));
             let page = visitor.get(&path.replace("{token}", &token)).await?;
+            visitor.cookie = kept.unwrap_or_else(|| std::mem::take(&mut visitor.cookie));
             if took.is_empty() {
                 (*bytes, *compressed) = (page.body.len(), visitor.weigh(&page.body).await?);
             }
