@@ -142,9 +142,9 @@ fn missing(name: &str) -> ConfigError {
     ConfigError::new("", format_args!("missing field `{name}`"))
 }
 
-/// The beginning of a text that may be of any length, for an error.
+/// A text of any length for an error. None that is right is long, and the beginning of a long one could be that of a token.
 fn short(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(64)).unwrap_or_default()
+    if text.len() > 64 { "…" } else { text }
 }
 
 #[cold]

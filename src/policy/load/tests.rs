@@ -317,3 +317,15 @@ proptest! {
         let _ = Policy::parse(&bytes);
     }
 }
+
+#[test]
+fn no_part_of_a_token_in_a_wrong_place_is_shown_wherever_a_long_text_is_cut() {
+    let token = "gp_0123456789ABCDEFGHIJKLMNOPQRSTUV0kO87M";
+    for dashes in 0..250 {
+        let text = format!("{}{token}", "-".repeat(dashes));
+        for wrong in [json!({text.clone(): 1}), json!({"version": 1, "settings": {"anonymous": text}})] {
+            let error = Policy::parse(wrong.to_string().as_bytes()).expect_err("refused").to_string();
+            assert!(!error.contains("gp_0"), "{error}");
+        }
+    }
+}
