@@ -21,7 +21,7 @@ use crate::snapshot::Snapshot;
 use crate::sources::{self, PushCaller};
 use crate::store::{StoreError, StoredSettings, Transaction, Version};
 pub use group::GroupCommit;
-use group::{Open, Outcome, Seat};
+use group::{Open, Seat};
 
 /// How long an answer waits for the change to be delivered. The change is durable by then; delivery goes on trying.
 const DELIVERY_WAIT: Duration = Duration::from_secs(5);
@@ -74,47 +74,72 @@ impl<'a> Change<'a> {
         Ok((Self { context, tx, settings, now, actor, entries, head, filter_sees_it, seat }, caller))
     }
 
-    /// The same for a change of a token or two, of which many may come at once: they are made durable together. If
-    /// [`Change::commit`] then says [`Error::Undone`], it is to be made again by itself. Whoever finds that there is nothing
-    /// to change calls [`Change::leave`] or [`Change::refused`]; dropped, it undoes the others' changes as well, and they
-    /// make theirs again.
+    /// Makes a change of a token or two, of which many may come at once: those that do are made durable together. `work` is
+    /// done again by itself if it was undone with the others.
     ///
     /// # Errors
-    /// As above.
-    pub async fn joining(context: &'a Context, caller: &Caller) -> Result<(Self, Caller), Error> {
-        let (seat, mut open) = context.group.join(context).await?;
-        let now = context.clock.now();
-        let presented = caller.presented.clone();
-        let settings = &open.settings.settings;
-        let caller = match callers::verify(context, open.tx.as_mut(), settings, presented, now).await {
-            Ok(caller) => caller,
-            Err(error) => {
-                if !matches!(error, Error::Internal(_)) {
-                    seat.leave(open);
-                }
-                return Err(error);
-            }
+    /// Those of `work`, which follow from what is durable, and none of the others'.
+    pub async fn together<T, Work: Future<Output = Result<T, Error>>>(
+        context: &'a Context,
+        caller: &Caller,
+        work: impl Fn(Self, Caller) -> Work,
+    ) -> Result<T, Error> {
+        let joined = async {
+            let (change, caller) = Self::joining(context, caller).await?;
+            work(change, caller).await
         };
-        let Open { tx, settings, head, filter_sees_it, .. } = open;
-        let (actor, entries, seat) = (Actor::of(&caller), Vec::new(), Some(seat));
-        Ok((Self { context, tx, settings, now, actor, entries, head, filter_sees_it, seat }, caller))
+        match joined.await {
+            Err(Error::Undone) => {
+                let (change, caller) = Self::by(context, caller).await?;
+                work(change, caller).await
+            }
+            done => done,
+        }
     }
 
-    /// Ends it because of an error, before anything was changed: only for who has changed nothing.
-    pub fn refused(self, error: Error) -> Error {
+    /// As [`Change::by`], among those that are made durable together: [`Error::Undone`] of any call says that it is to be made
+    /// again by itself. Whoever finds that there is nothing to change calls [`Change::leave`] or [`Change::refused`];
+    /// dropped, it undoes the others' changes as well.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn joining(context: &'a Context, caller: &Caller) -> Result<(Self, Caller), Error> {
+        let (seat, Open { tx, settings, head, filter_sees_it }) = context.group.join(context).await?;
+        let (now, entries, presented) = (context.clock.now(), Vec::new(), caller.presented.clone());
+        let actor = Actor::of(caller);
+        let mut change =
+            Self { context, tx, settings, now, actor, entries, head, filter_sees_it, seat: Some(seat) };
+        let settings = &change.settings.settings;
+        match callers::verify(context, change.tx.as_mut(), settings, presented, now).await {
+            Ok(caller) => {
+                change.actor = Actor::of(&caller);
+                Ok((change, caller))
+            }
+            Err(error) => Err(change.refused(error).await),
+        }
+    }
+
+    /// Ends it because of an error, before anything was changed: only for who has changed nothing. The error to answer.
+    pub async fn refused(self, error: Error) -> Error {
         // A transaction in which the database failed is good for nobody.
-        if !matches!(error, Error::Internal(_)) {
-            self.leave();
+        if matches!(error, Error::Internal(_)) {
+            return error;
         }
-        error
+        self.leave().await.err().unwrap_or(error)
     }
 
-    /// Ends it with nothing changed; only for who has changed nothing.
-    pub fn leave(self) {
-        let Self { tx, settings, head, filter_sees_it, seat, .. } = self;
-        if let Some(seat) = seat {
-            seat.leave(Open::new(tx, settings, head, filter_sees_it));
+    /// Ends it with nothing changed; only for who has changed nothing. Waits for the changes before it that it has seen: what is
+    /// answered follows from what is durable.
+    ///
+    /// # Errors
+    /// [`Error::Undone`], or the database failed.
+    pub async fn leave(self) -> Result<(), Error> {
+        if self.seat.as_ref().is_none_or(Seat::is_first) {
+            return Ok(());
         }
+        let Self { context, tx, settings, head, filter_sees_it, seat, .. } = self;
+        let Some(seat) = seat else { return Ok(()) };
+        seat.leave(Open { tx, settings, head, filter_sees_it }, context).await.map(drop)
     }
 
     /// Begins a change by a source, whose push token is looked up again in the change's own transaction.
@@ -254,14 +279,7 @@ impl<'a> Change<'a> {
                 let awaited = publish(context, snapshot, head);
                 (version, awaited)
             }
-            Some(seat) => {
-                let open = Open::new(tx, settings, head, filter_sees_it);
-                match seat.leave_done(open, context).await? {
-                    Outcome::Committed(version, awaited) => (version, awaited),
-                    Outcome::Undone => return Err(Error::Undone),
-                    Outcome::Failed(error) => return Err(Error::Internal(error)),
-                }
-            }
+            Some(seat) => seat.leave(Open { tx, settings, head, filter_sees_it }, context).await?,
         };
         let delivered = filter_sees_it && deliver(context, &version, awaited).await;
         Ok(Committed { version, delivered })

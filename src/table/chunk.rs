@@ -17,8 +17,8 @@ pub use ips::IpList;
 pub(super) const HEAD: usize = 8;
 /// Bytes of a token's place in the index: the first four of its digest, and where its record is.
 pub(super) const PLACE: usize = 8;
-/// Places in a line of memory of 64 bytes.
-const LINE: usize = 8;
+/// Places in a line of memory, of 64 bytes.
+const LINE: usize = 64 / PLACE;
 /// Bytes of an attribute: two offsets.
 pub(super) const ATTRIBUTE: usize = 8;
 /// Most entries of all address lists in a chunk, and in a configuration.
@@ -30,8 +30,9 @@ pub const MAX_EXPIRY: u64 = 253_402_300_799;
 
 /// A run of tokens in the order of their digests. Every value in it has been checked. A clone shares its bytes.
 ///
-/// A look-up touches one or two lines of the index and those of one record, and no other memory of the chunk: in a large
-/// table each further one would be a miss of every cache.
+/// A look-up needs one or two lines of the index and those of one record, and no other memory of the chunk: in a large table
+/// each further one would be a miss of every cache. It asks for lines beside them as well, so as not to wait for one miss after
+/// the other.
 #[derive(Clone, Debug)]
 pub struct Chunk {
     bytes: Arc<[u8]>,

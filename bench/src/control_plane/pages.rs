@@ -95,7 +95,9 @@ pub async fn look(address: SocketAddr, password: &str, looks: usize) -> anyhow::
             // Who is signed in is led on.
             let kept = (*path == SIGN_IN).then(|| std::mem::take(&mut visitor.cookie));
             let page = visitor.get(&path.replace("{token}", &token)).await?;
-            visitor.cookie = kept.unwrap_or_else(|| std::mem::take(&mut visitor.cookie));
+            if let Some(cookie) = kept {
+                visitor.cookie = cookie;
+            }
             if took.is_empty() {
                 (*bytes, *compressed) = (page.body.len(), visitor.weigh(&page.body).await?);
             }

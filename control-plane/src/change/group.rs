@@ -20,7 +20,15 @@ const TURN: Duration = Duration::from_secs(20);
 
 /// The changes of a process that are made durable together.
 #[derive(Clone, Default)]
-pub struct GroupCommit(Arc<Mutex<Option<Open>>>);
+pub struct GroupCommit(Arc<Mutex<Group>>);
+
+#[derive(Default)]
+struct Group {
+    /// None while somebody works in it, and when there is no group.
+    open: Option<Open>,
+    /// Who wait for what becomes of it.
+    waiting: Vec<oneshot::Sender<Outcome>>,
+}
 
 /// A transaction in which changes were made that are not durable yet.
 pub(super) struct Open {
@@ -29,12 +37,11 @@ pub(super) struct Open {
     pub(super) head: Option<Head>,
     /// Whether the filter may see any of them.
     pub(super) filter_sees_it: bool,
-    waiting: Vec<oneshot::Sender<Outcome>>,
 }
 
 /// What became of a group.
 #[derive(Clone, Debug)]
-pub(super) enum Outcome {
+enum Outcome {
     /// It is durable; and whether answers wait for its delivery.
     Committed(Version, bool),
     /// Nothing of it was kept, because of another of its changes or of what they came to together.
@@ -47,19 +54,7 @@ pub(super) enum Outcome {
 /// knows how far its last change had come. Its transaction must be dropped before.
 pub(super) struct Seat {
     group: GroupCommit,
-    guard: OwnedMutexGuard<Option<Open>>,
-    waiting: Vec<oneshot::Sender<Outcome>>,
-}
-
-impl Open {
-    pub(super) fn new(
-        tx: Box<dyn Transaction>,
-        settings: StoredSettings,
-        head: Option<Head>,
-        filter_sees_it: bool,
-    ) -> Self {
-        Self { tx, settings, head, filter_sees_it, waiting: Vec::new() }
-    }
+    guard: OwnedMutexGuard<Group>,
 }
 
 impl GroupCommit {
@@ -69,18 +64,13 @@ impl GroupCommit {
     /// The database failed.
     pub(super) async fn join(&self, context: &Context) -> Result<(Seat, Open), Error> {
         let turn = tokio::time::timeout(TURN, Arc::clone(&self.0).lock_owned()).await;
-        let mut guard = turn.map_err(|_| StoreError::silent())?;
-        let open = guard.take();
-        let mut seat = Seat { group: self.clone(), guard, waiting: Vec::new() };
-        let open = match open {
-            Some(mut open) => {
-                seat.waiting = std::mem::take(&mut open.waiting);
-                open
-            }
+        let mut seat = Seat { group: self.clone(), guard: turn.map_err(|_| StoreError::silent())? };
+        let open = match seat.guard.open.take() {
+            Some(open) => open,
             None => {
                 let mut tx = context.store.write().await?;
                 let settings = tx.settings().await?;
-                Open::new(tx, settings, None, false)
+                Open { tx, settings, head: None, filter_sees_it: false }
             }
         };
         Ok((seat, open))
@@ -89,8 +79,8 @@ impl GroupCommit {
     /// Ends the open group, if there is one.
     async fn end(self, context: Context) {
         let mut guard = self.0.lock_owned().await;
-        let Some(mut open) = guard.take() else { return };
-        let waiting = std::mem::take(&mut open.waiting);
+        let Some(open) = guard.open.take() else { return };
+        let waiting = std::mem::take(&mut guard.waiting);
         let outcome = commit(&context, open).await;
         drop(guard);
         tell(waiting, &outcome);
@@ -98,39 +88,39 @@ impl GroupCommit {
 }
 
 impl Seat {
-    /// Whether nobody has changed anything in the transaction yet.
+    /// Whether nobody has changed anything in the transaction before.
     pub(super) fn is_first(&self) -> bool {
-        self.waiting.is_empty()
+        self.guard.waiting.is_empty()
     }
 
-    /// Leaves with nothing changed.
-    pub(super) fn leave(mut self, open: Open) {
-        if !self.is_first() {
-            *self.guard = Some(Open { waiting: std::mem::take(&mut self.waiting), ..open });
-        }
-    }
-
-    /// Leaves with a change that is whole, and waits for what becomes of the group.
+    /// Leaves the transaction to the next, and waits for what becomes of the group: its version, and whether answers wait
+    /// for its delivery.
     ///
     /// # Errors
-    /// Whoever was to end the group did not: it may be durable or not.
-    pub(super) async fn leave_done(mut self, open: Open, context: &Context) -> Result<Outcome, Error> {
-        let (sender, outcome) = oneshot::channel();
+    /// [`Error::Undone`]; or nobody knows whether it is durable.
+    pub(super) async fn leave(mut self, open: Open, context: &Context) -> Result<(Version, bool), Error> {
         if self.is_first() {
             // On its own: nobody's going away may keep a group open.
             tokio::spawn(self.group.clone().end(context.clone()));
         }
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.push(sender);
-        *self.guard = Some(Open { waiting, ..open });
+        let (sender, outcome) = oneshot::channel();
+        self.guard.waiting.push(sender);
+        self.guard.open = Some(open);
         drop(self);
-        outcome.await.map_err(|_| Error::Internal("a group of changes was not ended".to_owned()))
+        match outcome.await {
+            Ok(Outcome::Committed(version, awaited)) => Ok((version, awaited)),
+            Ok(Outcome::Undone) => Err(Error::Undone),
+            Ok(Outcome::Failed(error)) => Err(Error::Internal(error)),
+            Err(_) => Err(Error::Internal("a group of changes was not ended".to_owned())),
+        }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        tell(std::mem::take(&mut self.waiting), &Outcome::Undone);
+        if self.guard.open.is_none() {
+            tell(std::mem::take(&mut self.guard.waiting), &Outcome::Undone);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod network;
 pub mod pages;
 mod problem;
 pub mod secret;
+pub mod shown;
 pub mod table;
 
 use std::path::PathBuf;

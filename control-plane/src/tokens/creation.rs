@@ -67,20 +67,18 @@ pub struct Created {
 /// # Errors
 /// What the caller may not do, or which field is wrong.
 pub async fn create(context: &Context, caller: &Caller, wish: NewToken) -> Result<Created, Error> {
-    match create_one(context, Change::joining(context, caller).await?, &wish).await {
-        Err(Error::Undone) => create_one(context, Change::by(context, caller).await?, &wish).await,
-        done => done,
-    }
+    Change::together(context, caller, |change, caller| create_one(context, change, caller, &wish)).await
 }
 
 async fn create_one(
     context: &Context,
-    (mut change, caller): (Change<'_>, Caller),
+    mut change: Change<'_>,
+    caller: Caller,
     wish: &NewToken,
 ) -> Result<Created, Error> {
     let (owner, draft) = match check(&mut change, &caller, wish).await {
         Ok(checked) => checked,
-        Err(error) => return Err(change.refused(error)),
+        Err(error) => return Err(change.refused(error).await),
     };
     let (secret, token) = insert(context, &mut change, &owner, draft).await?;
     let view = TokenView::new(&token, change.at());

@@ -16,23 +16,16 @@ use crate::store::StoreError;
 /// # Errors
 /// There is none, or the caller may not know of it.
 pub async fn revoke(context: &Context, caller: &Caller, id: &str) -> Result<Option<Committed>, Error> {
-    match revoke_one(Change::joining(context, caller).await?, id).await {
-        Err(Error::Undone) => revoke_one(Change::by(context, caller).await?, id).await,
-        done => done,
-    }
+    Change::together(context, caller, |change, caller| revoke_one(change, caller, id)).await
 }
 
-async fn revoke_one(
-    (mut change, caller): (Change<'_>, Caller),
-    id: &str,
-) -> Result<Option<Committed>, Error> {
+async fn revoke_one(mut change: Change<'_>, caller: Caller, id: &str) -> Result<Option<Committed>, Error> {
     let token = match changeable(&mut change, &caller, id).await {
         Ok(token) => token,
-        Err(error) => return Err(change.refused(error)),
+        Err(error) => return Err(change.refused(error).await),
     };
     if revoke_chain(&mut change, token).await? == 0 {
-        change.leave();
-        return Ok(None);
+        return change.leave().await.map(|()| None);
     }
     change.commit().await.map(Some)
 }

@@ -93,6 +93,49 @@ async fn what_is_broken_off_takes_no_other_change_with_it() {
 }
 
 #[tokio::test]
+async fn what_is_gone_already_is_gone_for_good_when_that_is_answered() {
+    let (sqlite, postgres, _server) = each().await;
+    for gate in [&sqlite, &postgres] {
+        let caller = admin(gate).await;
+        let made = gate.token(&gate.admin, json!({"description": "to go"})).await;
+        let id = made["id"].as_str().unwrap();
+        let revoked = async || {
+            let mut tx = gate.context.store.read().await.unwrap();
+            tx.token(id).await.unwrap().unwrap().revoked_at.is_some()
+        };
+        let again = async {
+            tokens::revoke(&gate.context, &caller, id).await.unwrap();
+            revoked().await
+        };
+        let (first, durable) = tokio::join!(tokens::revoke(&gate.context, &caller, id), again);
+        assert!(
+            first.unwrap().is_some() && durable,
+            "the second was told before the first's change was durable"
+        );
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_refused_for_what_is_undone() {
+    let (sqlite, postgres, _server) = each().await;
+    for gate in [&sqlite, &postgres] {
+        let caller = admin(gate).await;
+        let wrong = Settings { protected_paths: vec!["no path".to_owned()], ..Settings::default() };
+        let undone = async {
+            let (mut change, caller) = Change::joining(&gate.context, &caller).await.unwrap();
+            change.tx.revoke_token(&caller.token().unwrap().id, 1, "nobody").await.unwrap();
+            change.tx.replace_settings(&wrong).await.unwrap();
+            change.filter_sees_it();
+            change.commit().await.map(drop)
+        };
+        let (undone, made) =
+            tokio::join!(undone, tokens::create(&gate.context, &caller, wish("by whom it revoked")));
+        assert!(matches!(undone, Err(Error::Undone)));
+        assert!(made.is_ok());
+    }
+}
+
+#[tokio::test]
 async fn what_the_filter_would_refuse_refuses_no_other_change() {
     let (sqlite, postgres, _server) = each().await;
     for gate in [&sqlite, &postgres] {

@@ -3,11 +3,12 @@
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::show::{ShownArgs, print};
+use super::show::print;
 use crate::cli::client::ServerArgs;
 use crate::cli::client::call::Call;
 use crate::cli::client::confirm::ConfirmArgs;
 use crate::cli::client::failure::Failure;
+use crate::cli::client::shown::ShownArgs;
 use crate::cli::client::table::plain;
 use crate::cli::output;
 

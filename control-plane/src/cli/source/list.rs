@@ -3,10 +3,11 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::show::{ShownArgs, whom};
+use super::show::whom;
 use crate::cli::audit::Output;
 use crate::cli::client::call::Call;
 use crate::cli::client::pages::{List, PageArgs};
+use crate::cli::client::shown::ShownArgs;
 use crate::cli::client::table::{Table, plain};
 use crate::cli::output;
 

@@ -3,16 +3,14 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::show::ShownArgs;
 use crate::cli::audit::Output;
 use crate::cli::client::answer::Answer;
 use crate::cli::client::call::Call;
 use crate::cli::client::confirm::ConfirmArgs;
-use crate::cli::client::failure::Failure;
+use crate::cli::client::shown::{ShownArgs, print_secret};
 use crate::cli::client::table::{fields, plain};
 use crate::cli::client::{Client, ServerArgs};
 use crate::cli::output;
-use crate::domain::terminal::harmless;
 
 /// What `gatepass source token` does.
 #[derive(Clone, Debug, Subcommand)]
@@ -117,18 +115,7 @@ async fn revoke(args: RevokeArgs) -> anyhow::Result<()> {
 }
 
 fn show(client: &Client, answer: &Answer, form: Output) -> anyhow::Result<()> {
-    if form == Output::Json {
-        return Ok(output::print(&answer.text()?)?);
-    }
-    let created = answer.json()?;
-    output::note(lines(&created).trim_end());
-    let Some(secret) = created["token"].as_str() else {
-        let problem =
-            format!("push token {} was made, and its secret is not in the answer", plain(&created["id"]));
-        return Err(Failure::Strange { server: client.address().clone(), problem }.into());
-    };
-    output::note("Its secret, shown this once:");
-    Ok(output::print(&(harmless(secret) + "\n"))?)
+    print_secret(client, answer, form, ("push token", lines))
 }
 
 fn lines(token: &Value) -> String {

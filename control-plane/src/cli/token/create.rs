@@ -8,11 +8,8 @@ use crate::cli::audit::Output;
 use crate::cli::client::answer::Answer;
 use crate::cli::client::call::Call;
 use crate::cli::client::confirm::ConfirmArgs;
-use crate::cli::client::failure::Failure;
-use crate::cli::client::table::plain;
+use crate::cli::client::shown::print_secret;
 use crate::cli::client::{Client, ServerArgs};
-use crate::cli::output;
-use crate::domain::terminal::harmless;
 
 /// What `gatepass token create` takes.
 #[derive(Clone, Debug, Args)]
@@ -99,16 +96,5 @@ pub(super) async fn rotate(args: RotateArgs) -> anyhow::Result<()> {
 }
 
 fn show(client: &Client, answer: &Answer, form: Output) -> anyhow::Result<()> {
-    if form == Output::Json {
-        return Ok(output::print(&answer.text()?)?);
-    }
-    let created = answer.json()?;
-    output::note(lines(&created).trim_end());
-    let Some(secret) = created["token"].as_str() else {
-        let problem =
-            format!("token {} was made, and its secret is not in the answer", plain(&created["id"]));
-        return Err(Failure::Strange { server: client.address().clone(), problem }.into());
-    };
-    output::note("Its secret, shown this once:");
-    Ok(output::print(&(harmless(secret) + "\n"))?)
+    print_secret(client, answer, form, ("token", lines))
 }

@@ -3,9 +3,10 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::show::{ShownArgs, print};
+use super::show::print;
 use crate::cli::client::call::Call;
 use crate::cli::client::failure::Failure;
+use crate::cli::client::shown::ShownArgs;
 
 /// What `gatepass user update` takes. What is not given stays.
 #[derive(Clone, Debug, Args)]

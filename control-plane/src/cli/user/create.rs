@@ -3,8 +3,9 @@
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::show::{ShownArgs, print};
+use super::show::print;
 use crate::cli::client::call::Call;
+use crate::cli::client::shown::ShownArgs;
 
 /// What `gatepass user create` takes.
 #[derive(Clone, Debug, Args)]

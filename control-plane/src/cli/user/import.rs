@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use super::show::ShownArgs;
 use crate::cli::audit::Output;
 use crate::cli::client::call::Call;
 use crate::cli::client::failure::Failure;
+use crate::cli::client::shown::ShownArgs;
 use crate::cli::client::table::{Table, plain};
 use crate::cli::{output, snapshot};
 

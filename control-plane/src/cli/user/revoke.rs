@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use super::show::ShownArgs;
 use crate::cli::audit::Output;
 use crate::cli::client::call::Call;
 use crate::cli::client::confirm::ConfirmArgs;
+use crate::cli::client::shown::ShownArgs;
 use crate::cli::client::table::plain;
 use crate::cli::output;
 use crate::domain::terminal::harmless;

@@ -4,11 +4,10 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::cli::audit::Output;
-use crate::cli::client::ServerArgs;
 use crate::cli::client::answer::Answer;
 use crate::cli::client::call::Call;
+use crate::cli::client::shown::{self, ShownArgs};
 use crate::cli::client::table::{fields, plain};
-use crate::cli::output;
 
 /// What `gatepass user show` takes.
 #[derive(Clone, Debug, Args)]
@@ -19,16 +18,6 @@ pub struct ShowArgs {
     shown: ShownArgs,
 }
 
-/// For whom, and whom to ask.
-#[derive(Clone, Debug, Args)]
-pub(super) struct ShownArgs {
-    /// For whom it is printed; `json` is one object, as REST gives it
-    #[arg(long, value_enum, default_value = "table", value_name = "FORM")]
-    pub output: Output,
-    #[command(flatten)]
-    pub server: ServerArgs,
-}
-
 pub(super) async fn execute(args: ShowArgs) -> anyhow::Result<()> {
     let client = args.shown.server.connect()?;
     let answer = client.send(Call::get(&["users", &args.name])).await?;
@@ -37,11 +26,7 @@ pub(super) async fn execute(args: ShowArgs) -> anyhow::Result<()> {
 
 /// Prints the person that a server has answered with.
 pub(super) fn print(answer: &Answer, form: Output) -> anyhow::Result<()> {
-    let text = match form {
-        Output::Json => answer.text()?,
-        Output::Table => lines(&answer.json()?),
-    };
-    Ok(output::print(&text)?)
+    shown::print(answer, form, lines)
 }
 
 fn lines(user: &Value) -> String {
